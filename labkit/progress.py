@@ -1,0 +1,33 @@
+"""How long-running stages tell what they are doing, without knowing who listens."""
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """A listener for stages: `begin` and `end` bracket one, `advance` moves it along."""
+
+    def begin(self, stage: str) -> None: ...
+
+    def advance(self, done: float, note: str = "") -> None:
+        """`done` is the finished share of the stage, from 0 to 1."""
+
+    def end(self, note: str = "") -> None: ...
+
+    def say(self, line: str) -> None:
+        """A remark that must be seen: a damaged file, a wait for another run."""
+
+
+def ignore(done: float, note: str = "") -> None:
+    """A report of progress that goes nowhere."""
+
+
+class Silent:
+    """Listens and says nothing; the default outside pytest."""
+
+    def begin(self, stage: str) -> None: ...
+
+    def advance(self, done: float, note: str = "") -> None: ...
+
+    def end(self, note: str = "") -> None: ...
+
+    def say(self, line: str) -> None: ...

@@ -1,0 +1,187 @@
+"""The artifact store: every expensive stage is computed once and found again by what it depends on.
+
+An entry is a folder `<stage>/<key>/` that holds the stage's files and a `manifest.json` with the
+SHA-256 of each. The key digests the stage's inputs, the source of the labkit modules that made it
+and the versions of the libraries that matter. An entry is written to a temporary folder and
+renamed into place, so a reader sees a whole one or none; one lock per key makes parallel workers
+and parallel runs compute it once and wait.
+"""
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from labkit.config import fingerprint
+from labkit.progress import Progress, Silent
+
+LIBRARIES = ("torch", "transformers", "tokenizers", "datasets", "scikit-learn", "numpy")
+MANIFEST = "manifest.json"
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 (hex) of a file's bytes, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def code_digest(modules: Iterable[str]) -> str:
+    """SHA-256 (hex) over the source of labkit modules, by their short names."""
+    digest = hashlib.sha256()
+    for name in sorted(modules):
+        spec = importlib.util.find_spec(f"labkit.{name}")
+        if spec is None or spec.origin is None:
+            raise ModuleNotFoundError(f"no labkit module {name!r}")
+        digest.update(name.encode() + b"\0" + Path(spec.origin).read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def library_versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Installed versions of the libraries whose arithmetic the results depend on."""
+    return {name: importlib.metadata.version(name) for name in libraries}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A verified entry: its folder, its key, whether it was there before, the seconds it took."""
+
+    path: Path
+    key: str
+    reused: bool
+    seconds: float
+
+
+@dataclass
+class Store:
+    """Entries under `root`. With `fresh`, what earlier runs left is rebuilt once and not reused.
+
+    `keep` bounds the number of entries per stage; the least recently used go first.
+    """
+
+    root: Path
+    fresh: bool = False
+    keep: int = 8
+    progress: Progress = field(default_factory=Silent)
+    started: float = field(default_factory=time.time)
+
+    def get(
+        self,
+        stage: str,
+        inputs: Mapping[str, Any],
+        build: Callable[[Path], None],
+        code: Iterable[str] = (),
+    ) -> Entry:
+        """The entry of `stage` for `inputs`, made by `build(folder)` if there is none.
+
+        `inputs` must be JSON-able and name all that the result depends on; `code` lists the
+        labkit modules whose change makes it stale. Whatever `build` raises leaves no entry.
+        """
+        key = fingerprint(
+            {
+                "stage": stage,
+                "inputs": dict(inputs),
+                "code": code_digest(code),
+                "libraries": library_versions(),
+            }
+        )[:32]
+        entry = self.root / stage / key
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked(stage, key):
+            reused = self._is_whole(entry, stage) and not self._is_stale(entry)
+            if not reused:
+                self._build(entry, stage, inputs, build)
+            os.utime(entry)
+        self._prune(entry)
+        seconds = json.loads((entry / MANIFEST).read_text())["seconds"]
+        return Entry(entry, key, reused, seconds)
+
+    @contextmanager
+    def _locked(self, stage: str, key: str) -> Iterator[None]:
+        lock = FileLock(self.root / stage / f"{key}.lock")
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            self.progress.say(f"{stage}: another run is computing this; waiting for it")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _is_stale(self, entry: Path) -> bool:
+        """In a fresh run, entries older than this run's start do not count."""
+        if not self.fresh:
+            return False
+        return json.loads((entry / MANIFEST).read_text())["created"] < self.started
+
+    def _is_whole(self, entry: Path, stage: str) -> bool:
+        """Whether all files of the manifest are there with their digests; a damaged entry goes."""
+        if not entry.exists():
+            return False
+        damage = find_damage(entry)
+        if damage is None:
+            return True
+        aside = self.root / "damaged" / f"{stage}-{entry.name}-{time.time_ns()}"
+        aside.parent.mkdir(exist_ok=True)
+        entry.rename(aside)
+        self.progress.say(f"{stage}: {damage}; set aside as {aside} and computed again")
+        return False
+
+    def _build(
+        self, entry: Path, stage: str, inputs: Mapping[str, Any], build: Callable[[Path], None]
+    ) -> None:
+        prefix = f"building-{entry.name}-"
+        for leftover in entry.parent.glob(prefix + "*"):  # of a run that was killed half-way
+            shutil.rmtree(leftover)
+        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=entry.parent))
+        try:
+            started = time.perf_counter()
+            build(folder)
+            seconds = time.perf_counter() - started
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            manifest = {
+                "stage": stage,
+                "inputs": dict(inputs),
+                "created": time.time(),
+                "seconds": seconds,
+                "files": {str(file.relative_to(folder)): file_digest(file) for file in files},
+            }
+            (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+            if entry.exists():
+                shutil.rmtree(entry)
+            folder.rename(entry)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _prune(self, current: Path) -> None:
+        entries = [path for path in current.parent.iterdir() if (path / MANIFEST).exists()]
+        entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in entries[self.keep :]:
+            if old != current:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def find_damage(entry: Path) -> str | None:
+    """What is wrong with the files of an entry, in words, or None where all digests hold."""
+    try:
+        files = json.loads((entry / MANIFEST).read_text())["files"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return "the manifest cannot be read"
+    for name, digest in files.items():
+        path = entry / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if file_digest(path) != digest:
+            return f"{name} does not match its recorded digest"
+    return None
