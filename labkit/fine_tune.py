@@ -1,0 +1,206 @@
+"""Fine-tune a DistilBERT classifier with the Hugging Face Trainer, all layers, and record how.
+
+The recipe is the one of the lab's text: AdamW, linear warm-up and decay, dynamic padding, batches
+of posts of like length, the epoch with the lowest validation loss kept.
+"""
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import numpy as np
+import torch
+from safetensors.numpy import save_file
+from torch import Tensor
+from transformers import (
+    DataCollatorWithPadding,
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from labkit.base_model import load_classifier
+from labkit.config import Recipe
+from labkit.embeddings import mean_pool
+from labkit.hardware import Hardware
+from labkit.inference import run_batches
+from labkit.progress import ignore
+
+if TYPE_CHECKING:
+    from transformers import DistilBertForSequenceClassification
+
+Report = Callable[[float, str], None]
+IN_MEMORY = "in_memory.safetensors"
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch brought: mean training loss, and loss and accuracy on validation posts."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class History:
+    """A finished fine-tune: its epochs, the loss at every logged step, and what it took."""
+
+    epochs: tuple[Epoch, ...]
+    step_losses: tuple[tuple[int, float], ...]
+    best_epoch: int
+    steps: int
+    seconds: float
+    bf16: bool
+    device: str
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2))
+
+    @classmethod
+    def load(cls, path: Path) -> "History":
+        """Read what `save` wrote."""
+        plain = json.loads(path.read_text())
+        plain["epochs"] = tuple(Epoch(**epoch) for epoch in plain["epochs"])
+        plain["step_losses"] = tuple((step, loss) for step, loss in plain["step_losses"])
+        return cls(**plain)
+
+
+def fine_tune(
+    checkpoint: Path,
+    tokenizer: Any,
+    train: datasets.Dataset,
+    validation: datasets.Dataset,
+    labels: tuple[str, ...],
+    recipe: Recipe,
+    hardware: Hardware,
+    folder: Path,
+    report: Report = ignore,
+) -> History:
+    """Train on `train`, keep the best epoch by validation loss, save model and tokenizer.
+
+    Both data sets have `input_ids` and `label`. `folder` receives safetensors, config and
+    tokenizer files, nothing pickled, and the validation logits of the model before it was
+    written, for a later check of what is read back.
+    """
+    torch.manual_seed(recipe.seed)  # the new head is drawn here
+    model = load_classifier(checkpoint, labels).train()
+    recorder = _Recorder(report)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        trainer = Trainer(
+            model=model,
+            args=training_arguments(recipe, hardware, scratch),
+            train_dataset=train,
+            eval_dataset=validation,
+            data_collator=DataCollatorWithPadding(tokenizer),
+            compute_metrics=_accuracy,
+            callbacks=[recorder],
+        )
+        trainer.remove_callback(PrinterCallback)
+        started = time.perf_counter()
+        trainer.train()
+        seconds = time.perf_counter() - started
+    logits, _ = classify(model.eval(), list(validation["input_ids"]))
+    save_file({"logits": logits}, str(folder / IN_MEMORY))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    epochs = recorder.epochs()
+    return History(
+        epochs=epochs,
+        step_losses=tuple(recorder.losses),
+        best_epoch=min(epochs, key=lambda epoch: epoch.validation_loss).epoch,
+        steps=trainer.state.global_step,
+        seconds=seconds,
+        bf16=hardware.bf16,
+        device=hardware.device,
+    )
+
+
+def training_arguments(recipe: Recipe, hardware: Hardware, scratch: str) -> TrainingArguments:
+    """The Trainer's settings for a recipe on this hardware; `scratch` holds the epochs' weights."""
+    return TrainingArguments(
+        output_dir=scratch,
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        per_device_eval_batch_size=2 * recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        warmup_steps=recipe.warmup,
+        weight_decay=recipe.weight_decay,
+        seed=recipe.seed,
+        train_sampling_strategy="group_by_length",
+        bf16=hardware.bf16,
+        use_cpu=hardware.device == "cpu",
+        eval_strategy="epoch",
+        save_strategy="epoch",
+        save_only_model=True,
+        load_best_model_at_end=True,
+        metric_for_best_model="loss",
+        logging_steps=1,
+        dataloader_pin_memory=hardware.device == "cuda",
+        disable_tqdm=True,
+        report_to="none",
+    )
+
+
+def classify(
+    model: "DistilBertForSequenceClassification",
+    sequences: list[list[int]],
+    report: Callable[[float], None] = ignore,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Logits (posts, classes) and mean-pooled unit embeddings (posts, dim) in one pass, float32."""
+
+    def forward(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        hidden = model.distilbert(ids, attention_mask=mask).last_hidden_state
+        logits = model.classifier(torch.relu(model.pre_classifier(hidden[:, 0])))
+        return logits, torch.nn.functional.normalize(mean_pool(hidden, mask), dim=1)
+
+    pad_id = model.config.pad_token_id or 0
+    logits, embeddings = run_batches(forward, sequences, pad_id, model.device, report)
+    return logits, embeddings
+
+
+class _Recorder(TrainerCallback):
+    """Collects the Trainer's logs and passes on how far it is."""
+
+    def __init__(self, report: Report) -> None:
+        self.report = report
+        self.losses: list[tuple[int, float]] = []
+        self.validation: list[tuple[int, float, float]] = []
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        if logs and "loss" in logs:
+            self.losses.append((state.global_step, float(logs["loss"])))
+            self.report(
+                state.global_step / state.max_steps,
+                f"epoch {int(np.ceil(state.epoch))}, loss {float(logs['loss']):.3f}",
+            )
+
+    def on_evaluate(
+        self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any
+    ) -> None:
+        self.validation.append(
+            (state.global_step, float(metrics["eval_loss"]), float(metrics["eval_accuracy"]))
+        )
+
+    def epochs(self) -> tuple[Epoch, ...]:
+        """The logs gathered by epoch; an epoch's training loss is the mean over its steps."""
+        records, start = [], 0
+        for number, (end, loss, accuracy) in enumerate(self.validation, start=1):
+            steps = [value for step, value in self.losses if start < step <= end]
+            records.append(Epoch(number, float(np.mean(steps)), loss, accuracy))
+            start = end
+        return tuple(records)
+
+
+def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
+    chosen = np.asarray(prediction.predictions).argmax(axis=-1)
+    return {"accuracy": float(np.mean(chosen == prediction.label_ids))}
