@@ -1,0 +1,57 @@
+"""Exercise 4: what three epochs on a few hundred posts bring, against the best zero-shot method."""
+
+from labkit import plots
+from labkit.answers.model import Answer, Table, percent_interval, with_interval
+from labkit.evaluation import best_zero_shot
+from labkit.lab import Lab
+from labkit.statistics import mcnemar, paired_difference
+
+
+def answer(lab: Lab) -> Answer:
+    history = lab.history
+    tuned, zero_shot = lab.evaluations["fine_tuned"], best_zero_shot(lab.evaluations)
+    margin = paired_difference(tuned.hit_rate, zero_shot.hit_rate, lab.config.recipe.seed)
+    p_value = mcnemar(tuned.correct[0], zero_shot.correct[0])
+    first, last = history.epochs[0], history.epochs[-1]
+    return Answer(
+        "fine_tune",
+        f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct[0])} test "
+        f"posts, {100 * margin.value:.1f} points ({100 * margin.low:.1f} to "
+        f"{100 * margin.high:.1f}) better than the best zero-shot method (exact McNemar "
+        f"p = {p_value:.2g}). Training loss fell from {first.train_loss:.2f} in the first epoch to "
+        f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
+        f"loss and was kept.",
+        {
+            **with_interval("fine_tuned_accuracy", tuned.accuracy),
+            **with_interval("fine_tuned_macro_f1", tuned.macro_f1),
+            **with_interval("margin", margin),
+            "margin_over_zero_shot": margin.low,
+            "mcnemar_p": p_value,
+            "first_epoch_loss": first.train_loss,
+            "last_epoch_loss": last.train_loss,
+            "loss_ratio": last.train_loss / first.train_loss,
+            "best_epoch": history.best_epoch,
+            "epochs": len(history.epochs),
+            "steps": history.steps,
+            "train_seconds": history.seconds,
+        },
+        (plots.training_curves(history), epoch_table(lab)),
+    )
+
+
+def epoch_table(lab: Lab) -> Table:
+    """Losses and validation accuracy by epoch, the kept epoch marked."""
+    return Table(
+        "By epoch",
+        ("epoch", "training loss", "validation loss", "validation accuracy"),
+        tuple(
+            (
+                str(epoch.epoch),
+                f"{epoch.train_loss:.3f}",
+                f"{epoch.validation_loss:.3f}",
+                f"{100 * epoch.validation_accuracy:.1f} %",
+            )
+            for epoch in lab.history.epochs
+        ),
+        best=lab.history.best_epoch - 1,
+    )

@@ -1,0 +1,41 @@
+"""Exercise 1: what the base model's embeddings say about topics, before any training."""
+
+import numpy as np
+
+from labkit import plots
+from labkit.answers.model import Answer, Listing, with_interval
+from labkit.lab import Lab
+from labkit.similarity import (
+    cosine_similarity,
+    nearest_topic_share,
+    pair_similarities,
+    topic_gap,
+)
+
+
+def answer(lab: Lab) -> Answer:
+    probes, labels = lab.probes, lab.splits.labels
+    topics = np.array(probes.topics)
+    similarity = cosine_similarity(lab.probe_embeddings, lab.probe_embeddings)
+    same, different = pair_similarities(similarity, topics)
+    gap = topic_gap(similarity, topics, lab.config.recipe.seed)
+    nearest = nearest_topic_share(similarity, topics)
+    return Answer(
+        "pretrained_knowledge",
+        f"Two sentences about the same topic have a mean cosine similarity of {same.mean():.2f}, "
+        f"about different topics {different.mean():.2f}: a gap of {gap.value:.2f} "
+        f"({gap.low:.2f} to {gap.high:.2f}) before any training. The nearest neighbour of "
+        f"{round(nearest * len(topics))} of {len(topics)} sentences is about its own topic.",
+        {
+            "same_topic_similarity": float(same.mean()),
+            "different_topic_similarity": float(different.mean()),
+            **with_interval("topic_gap_mean", gap),
+            "topic_gap": gap.low,
+            "nearest_neighbour_share": nearest,
+            "sentences": len(topics),
+        },
+        (
+            plots.similarity_heat_map(similarity, probes.topics, labels),
+            Listing("Sentences compared", "\n".join(probes.texts)),
+        ),
+    )

@@ -1,0 +1,72 @@
+"""Exercise 3: the posts that are trained on, and what the tokenizer makes of them."""
+
+from itertools import combinations
+
+import numpy as np
+
+from labkit import plots
+from labkit.answers.model import Answer, Listing, Table, percent
+from labkit.data import Splits, text_digest
+from labkit.lab import Lab
+
+SHOWN_TOKENS = 24
+
+
+def answer(lab: Lab) -> Answer:
+    limit = lab.config.recipe.max_length
+    lengths = np.concatenate([np.asarray(split["length"]) for _, split in lab.tokens.items()])
+    median, high = np.percentile(lengths, (50, 95))
+    truncated = float(np.mean(lengths > limit))
+    sizes = {name: len(split) for name, split in lab.splits.items()}
+    cleaning = lab.splits.cleaning
+    shown, ids, tokens = example(lab)
+    return Answer(
+        "training_data",
+        f"A typical post has {median:.0f} tokens; 95 % have at most {high:.0f}, and "
+        f"{percent(truncated)} are cut off at {limit}. Tokenized text starts with [CLS], ends with "
+        f"[SEP], and splits rare words into pieces marked ##. {sizes['train']} posts train, "
+        f"{sizes['validation']} validate, {sizes['test']} test; {sum(cleaning.empty.values())} "
+        f"empty posts and {cleaning.repeated + cleaning.also_in_test} repeated ones were dropped.",
+        {
+            "median_tokens": float(median),
+            "p95_tokens": float(high),
+            "max_tokens": int(lengths.max()),
+            "truncated_share": truncated,
+            "split_overlap": overlap(lab.splits),
+            **{f"{name}_posts": size for name, size in sizes.items()},
+            **{f"empty_{name}_posts": count for name, count in cleaning.empty.items()},
+            "repeated_posts": cleaning.repeated,
+            "train_posts_also_in_test": cleaning.also_in_test,
+        },
+        (
+            plots.token_histogram(lengths.tolist(), limit),
+            balance_table(lab.splits),
+            Listing("One post as text", shown),
+            Listing("The same post as tokens", " ".join(tokens)),
+            Listing("and as ids, each with attention mask 1", " ".join(map(str, ids))),
+        ),
+    )
+
+
+def overlap(splits: Splits) -> int:
+    """Posts whose text stands in more than one split, counted for each pair of splits."""
+    digests = [{text_digest(text) for text in split["text"]} for _, split in splits.items()]
+    return sum(len(a & b) for a, b in combinations(digests, 2))
+
+
+def balance_table(splits: Splits) -> Table:
+    """Posts by split and class."""
+    rows = []
+    for name, split in splits.items():
+        counts = np.bincount(np.asarray(split["label"]), minlength=len(splits.labels))
+        rows.append((name, *(str(count) for count in counts), str(len(split))))
+    return Table("Posts by split and class", ("split", *splits.labels, "together"), tuple(rows))
+
+
+def example(lab: Lab) -> tuple[str, list[int], list[str]]:
+    """The first tokens of a train post of median length: text, ids and tokens."""
+    lengths = np.asarray(lab.tokens.train["length"])
+    row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
+    post = lab.tokens.train[row]
+    ids = post["input_ids"]
+    return post["text"], ids, lab.tokenizer.convert_ids_to_tokens(ids)

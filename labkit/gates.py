@@ -1,0 +1,169 @@
+"""The gates: every threshold that a run must hold, each written once.
+
+A gate compares one measured number with a threshold. A number that is missing or NaN fails.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold on the measured value `name` of an exercise.
+
+    `at_least` gives the direction; `claim` says in words what holds when it passes, `hint` what a
+    failure may mean and where to look.
+    """
+
+    name: str
+    exercise: str
+    at_least: bool
+    threshold: float
+    unit: str
+    claim: str
+    hint: str
+
+    @property
+    def sign(self) -> str:
+        return ">=" if self.at_least else "<="
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """A gate with the number that was measured for it; None where there is none."""
+
+    gate: Gate
+    measured: float | None
+
+    @property
+    def holds(self) -> bool:
+        if self.measured is None or math.isnan(self.measured):
+            return False
+        if self.gate.at_least:
+            return self.measured >= self.gate.threshold
+        return self.measured <= self.gate.threshold
+
+    def explain(self) -> str:
+        """The claim, measured against threshold, what it may mean, where to look."""
+        measured = "nothing" if self.measured is None else f"{self.measured:.4g} {self.gate.unit}"
+        return (
+            f"{self.gate.claim}\n"
+            f"  measured: {measured}\n"
+            f"  gate:     {self.gate.name} {self.gate.sign} "
+            f"{self.gate.threshold:g} {self.gate.unit}\n"
+            f"  hint:     {self.gate.hint}"
+        )
+
+
+GATES = (
+    Gate(
+        "topic_gap",
+        "pretrained_knowledge",
+        True,
+        0.0,
+        "cosine",
+        "Sentences about one topic are closer than sentences about two (lower end of the gap).",
+        "The base model may not be a pre-trained one, or pooling may count padding; look at the "
+        "similarity heat map.",
+    ),
+    Gate(
+        "zero_shot_above_chance",
+        "zero_shot",
+        True,
+        0.0,
+        "points of accuracy",
+        "The best zero-shot method beats always guessing the most frequent class (lower end).",
+        "The label texts may not describe the classes, or their order may be swapped; look at the "
+        "confusion matrix of exercise 2.",
+    ),
+    Gate(
+        "truncated_share",
+        "training_data",
+        False,
+        0.25,
+        "of the posts",
+        "Few posts are cut off at the token limit.",
+        "The posts may be longer than the lab is made for; raise --lab-max-length.",
+    ),
+    Gate(
+        "split_overlap",
+        "training_data",
+        False,
+        0,
+        "posts",
+        "No post stands in two splits.",
+        "A leaked test post makes every accuracy too good; look at how the data set was split.",
+    ),
+    Gate(
+        "fine_tuned_accuracy",
+        "fine_tune",
+        True,
+        0.85,
+        "accuracy",
+        "The fine-tuned model is right on most of the posts it has never seen.",
+        "Labels may be wrong or shuffled, the learning rate may be off, the posts too few; look "
+        "at the training curves.",
+    ),
+    Gate(
+        "margin_over_zero_shot",
+        "fine_tune",
+        True,
+        0.0,
+        "points of accuracy",
+        "The specialist beats the best zero-shot method on the same posts (lower end).",
+        "Fine-tuning may not have learned, or zero-shot may already be as good as the data "
+        "allows; look at the comparison table.",
+    ),
+    Gate(
+        "loss_ratio",
+        "fine_tune",
+        False,
+        0.8,
+        "of the first epoch's loss",
+        "The training loss falls from the first epoch to the last.",
+        "The learning rate may be too small to learn or too large to settle.",
+    ),
+    Gate(
+        "silhouette_gain",
+        "compare",
+        True,
+        0.05,
+        "silhouette",
+        "Fine-tuning pulls the classes apart in the full embedding space.",
+        "The encoder may not have been trained, only the head; look at t-SNE before and after.",
+    ),
+    Gate(
+        "size_ratio",
+        "save_and_track",
+        False,
+        1.1,
+        "of the base model's bytes",
+        "The fine-tuned weights are about as large as the original.",
+        "Something besides the weights may have been saved, or in a wider number format.",
+    ),
+    Gate(
+        "reload_difference",
+        "save_and_track",
+        False,
+        1e-5,
+        "logit",
+        "The model read back from disk gives the same logits.",
+        "The saved files may be damaged or incomplete.",
+    ),
+)
+
+
+def gates_of(exercise: str) -> tuple[Gate, ...]:
+    """The gates that belong to an exercise, in order."""
+    return tuple(gate for gate in GATES if gate.exercise == exercise)
+
+
+def check(exercise: str, values: Mapping[str, Any]) -> tuple[GateResult, ...]:
+    """Each gate of an exercise with the value measured for it."""
+    results = []
+    for gate in gates_of(exercise):
+        measured = values.get(gate.name)
+        results.append(GateResult(gate, None if measured is None else float(measured)))
+    return tuple(results)
