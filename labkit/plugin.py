@@ -1,0 +1,270 @@
+"""The pytest plugin: options, header, fixtures, and what happens when the tests are over.
+
+Hooks here are thin; the work is in `labkit.session`, `labkit.lab` and `labkit.report`. Nothing at
+the top of this module imports torch, so `pytest --help` and `--collect-only` stay quick.
+"""
+
+import sys
+import time
+from collections.abc import Generator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from labkit import gates, options, profiles
+from labkit.errors import LabError
+from labkit.exercises import BY_ID
+from labkit.session import LabSession
+from labkit.terminal import TerminalProgress, answer_lines
+
+if TYPE_CHECKING:
+    from labkit.answers.model import Answer
+    from labkit.lab import Lab
+
+SESSION = pytest.StashKey[LabSession]()
+DRAFT = pytest.StashKey[Path]()
+CSS = Path(__file__).parent / "templates" / "report.css"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lab", "fine-tuning lab")
+    for option in options.OPTIONS:
+        group.addoption(
+            option.flag,
+            dest=option.key,
+            type=option.parse,
+            metavar=option.metavar,
+            help=option.help,
+        )
+        parser.addini(option.key, f"default of {option.flag}", default=None)
+    group.addoption(
+        "--lab-fresh", action="store_true", help="compute everything, whatever earlier runs stored"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    """Start again where pytest took the value of a lab option for a path to tests.
+
+    pytest looks for its ini file before it knows a plugin's options, so in `--lab-dataset ../data`
+    it reads `../data` as a place where tests are and settles on the wrong root folder.
+    """
+    args = [str(arg) for arg in config.invocation_params.args]
+    joined = options.join_paths(args)
+    if joined == args:
+        return None
+    return pytest.main(joined, plugins=config.invocation_params.plugins)
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest-html reads the path that is set here
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "exercise(id): the tests answer this exercise's question")
+    if config.option.help:
+        return
+    try:
+        settings = read_settings(config)
+        choice = (
+            profiles.Choice(profiles.EMBEDDED, "not needed to collect")
+            if config.option.collectonly
+            else profiles.choose(settings["profile"] or "auto")
+        )
+        lab_config = options.apply(choice.profile, settings)
+        check_paths(lab_config)
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from None
+    reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
+    worker = getattr(config, "workerinput", {})
+    config.stash[SESSION] = LabSession(
+        config=lab_config,
+        why=choice.why,
+        reports=reports,
+        cache=cache_folder(config),
+        started=worker.get("lab_started", time.time()),
+        fresh=config.option.lab_fresh,
+        progress=TerminalProgress(lambda: terminal_stream(config), lambda: uncaptured(config)),
+    )
+    draw_page(config)
+
+
+def read_settings(config: pytest.Config) -> dict[str, Any]:
+    """Every option's value by name: command line, else ini file, else None."""
+    settings = {}
+    for option in options.OPTIONS:
+        value = config.getoption(option.key)
+        ini = config.getini(option.key)
+        if value is None and ini:
+            value = options.parse_ini(option, ini)
+        settings[option.name] = value
+    return settings
+
+
+def check_paths(config: Any) -> None:
+    """Raise LabError for a folder that is not there, before anything is imported or collected."""
+    for flag, source in (
+        ("--lab-dataset", config.data.source),
+        ("--lab-base-model", config.base_model.source),
+    ):
+        looks_like_path = source.startswith((".", "/", "~")) or source.count("/") > 1
+        if looks_like_path and not Path(source).expanduser().exists():
+            raise LabError(f"{flag} {source}: there is no such folder")
+
+
+def cache_folder(config: pytest.Config) -> Path:
+    """The store's folder inside pytest's cache, so that `--cache-clear` empties it."""
+    try:
+        return Path(config.rootpath, config.getini("cache_dir"), "d", "labkit")
+    except ValueError:
+        raise pytest.UsageError(
+            "the lab keeps its results in pytest's cache; leave out -p no:cacheprovider"
+        ) from None
+
+
+def draw_page(config: pytest.Config) -> None:
+    """Have pytest-html draw the report to a draft; it moves into place when there are answers."""
+    if not config.pluginmanager.hasplugin("html") or config.option.collectonly:
+        return
+    if config.option.htmlpath is None and not hasattr(config, "workerinput"):
+        draft = config.stash[SESSION].cache / "draft" / "lab.html"
+        config.stash[DRAFT] = draft
+        config.option.htmlpath = str(draft)
+        config.option.self_contained_html = True
+        config.option.css.append(str(CSS))
+
+
+def terminal_stream(config: pytest.Config) -> Any:
+    """Where progress goes: pytest's terminal, or the standard error that xdist workers share."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None or hasattr(config, "workerinput"):
+        return sys.__stderr__
+    return reporter._tw._file
+
+
+def uncaptured(config: pytest.Config) -> Any:
+    """A context in which pytest's output capture is off."""
+    manager = config.pluginmanager.get_plugin("capturemanager")
+    return manager.global_and_fixture_disabled() if manager else nullcontext()
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    session = config.stash[SESSION]
+    store = "nothing is reused" if session.fresh else "stages whose inputs are unchanged are reused"
+    return [
+        f"lab: profile {session.config.profile} ({session.why})",
+        f"lab: base model {session.config.base_model.source}, data {session.config.data.name}",
+        f"lab: {store}",
+    ]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Check what can be checked before the first test, if any test will need it."""
+    if session.config.option.collectonly:
+        return
+    if any("lab" in getattr(item, "fixturenames", ()) for item in session.items):
+        check_inputs(session.config)
+
+
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """The same under xdist, in the controller, which collects no items of its own."""
+    if any("exercises" in nodeid for nodeid in ids):
+        check_inputs(node.config)
+
+
+def check_inputs(config: pytest.Config) -> None:
+    """Turn bad input into a usage error."""
+    try:
+        config.stash[SESSION].lab.check_inputs()
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_configure_node(node: Any) -> None:
+    """All xdist workers share the controller's start, so `--lab-fresh` rebuilds once."""
+    node.workerinput["lab_started"] = node.config.stash[SESSION].started
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("exercise"):
+        (exercise,) = marker.args
+        if exercise not in BY_ID:
+            raise pytest.UsageError(f"{item.nodeid}: no exercise {exercise!r}")
+        item.config.stash[SESSION].asked.add(exercise)
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config) -> "Lab":
+    """The stages of this run, each built when first asked for."""
+    return pytestconfig.stash[SESSION].lab
+
+
+@pytest.fixture(scope="module")
+def answer(request: pytest.FixtureRequest, lab: "Lab") -> "Answer":
+    """The measured answer to the exercise that the test module is marked with."""
+    marker = request.node.get_closest_marker("exercise")
+    return request.config.stash[SESSION].answer(marker.args[0])
+
+
+def gate_names(exercise: str) -> list[str]:
+    """Names of an exercise's gates, to parametrize its gate test over."""
+    return [gate.name for gate in gates.gates_of(exercise)]
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside the terminal's own, which closes the run
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    config = session.config
+    lab_session = config.stash.get(SESSION, None)
+    if lab_session is not None and hasattr(config, "workeroutput"):
+        config.workeroutput["lab"] = lab_session.pack()
+    result = yield
+    if lab_session is not None and lab_session.asked and not hasattr(config, "workerinput"):
+        from labkit import report
+
+        report.write_answers(lab_session)
+        if DRAFT in config.stash and config.stash[DRAFT].exists():
+            report.finish_page(config.stash[DRAFT], lab_session.reports / "lab.html")
+    retire_html_plugin(config)
+    return result
+
+
+def retire_html_plugin(config: pytest.Config) -> None:
+    """pytest-html has written the draft; its closing line would name a path that is none."""
+    if DRAFT in config.stash:
+        for plugin in list(config.pluginmanager.get_plugins()):
+            if type(plugin).__name__ == "SelfContainedReport":
+                config.pluginmanager.unregister(plugin)
+
+
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Take in what a finished xdist worker measured."""
+    packed = getattr(node, "workeroutput", {}).get("lab")
+    if packed:
+        node.config.stash[SESSION].absorb(packed)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_report_title(report: Any) -> None:
+    report.title = "ML Lab 09: Fine-Tune a Model"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
+    from labkit import report
+
+    lab_session = session.config.stash[SESSION]
+    if lab_session.asked:
+        prefix.append(report.answers_html(lab_session))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    session = config.stash.get(SESSION, None)
+    if session is None or not session.asked:
+        return
+    terminalreporter.section("six questions, measured" if len(session.asked) == 6 else "answers")
+    for line, markup in answer_lines(session):
+        terminalreporter.write_line(line, **markup)
+    terminalreporter.write_line("")
+    if DRAFT in config.stash:
+        terminalreporter.write_line(f"report: {session.reports / 'lab.html'}")
+    terminalreporter.write_line(f"answers: {session.reports / 'answers.json'}")

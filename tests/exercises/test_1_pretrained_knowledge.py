@@ -1,0 +1,59 @@
+"""Exercise 1: what a pre-trained model already knows.
+
+DistilBERT was trained to fill in masked words, never to tell topics apart. Averaged over the
+tokens of a sentence and scaled to unit length, its hidden states are an embedding; the cosine of
+the angle between two embeddings says how alike the model finds the sentences.
+
+Question: How similar are the embeddings of two sentences about the same topic?
+"""
+
+import numpy as np
+import pytest
+
+from labkit.plugin import gate_names
+from labkit.similarity import cosine_similarity, nearest_topic_share, pair_similarities
+
+pytestmark = pytest.mark.exercise("pretrained_knowledge")
+
+
+@pytest.fixture(scope="module")
+def similarity(lab):
+    return cosine_similarity(lab.probe_embeddings, lab.probe_embeddings)
+
+
+@pytest.fixture(scope="module")
+def topics(lab):
+    return np.array(lab.probes.topics)
+
+
+def test_embeddings_have_unit_length(lab):
+    assert np.linalg.norm(lab.probe_embeddings, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_sentence_is_most_similar_to_itself(similarity):
+    assert (similarity.argmax(axis=1) == np.arange(len(similarity))).all()
+
+
+def test_same_topic_beats_different_topic_on_average(similarity, topics):
+    same, different = pair_similarities(similarity, topics)
+    assert same.mean() > different.mean()
+
+
+@pytest.mark.parametrize("number", range(6), ids=lambda number: f"pair-{number + 1}")
+def test_same_topic_beats_different_topic_pair_by_pair(lab, similarity, topics, number):
+    """Both sentences of a pair are closer to each other than to a pair of another topic."""
+    if not lab.probes.curated:
+        pytest.skip("these labels bring no curated pairs; the gap is measured on drawn posts")
+    pairs = [np.flatnonzero(topics == t)[2 * number : 2 * number + 2] for t in np.unique(topics)]
+    for own in pairs:
+        rivals = np.concatenate([pair for pair in pairs if pair is not own])
+        assert similarity[own[0], own[1]] > similarity[np.ix_(own, rivals)].max()
+
+
+def test_most_nearest_neighbours_share_the_topic(similarity, topics):
+    assert nearest_topic_share(similarity, topics) > 1 / len(np.unique(topics))
+
+
+@pytest.mark.parametrize("gate", gate_names("pretrained_knowledge"))
+def test_gate(answer, gate):
+    answer.check(gate)

@@ -1,0 +1,58 @@
+"""Exercise 4: fine-tune DistilBertForSequenceClassification with the Hugging Face Trainer.
+
+All layers are trained for three epochs with AdamW, batches of 16, a peak learning rate of 5e-5
+after a short warm-up, and weight decay 0.01. The epoch with the lowest validation loss is kept.
+
+Question: What accuracy did it reach? How much better than zero-shot?
+"""
+
+import math
+
+import pytest
+
+from labkit.evaluation import ZERO_SHOT
+from labkit.plugin import gate_names
+
+pytestmark = pytest.mark.exercise("fine_tune")
+
+
+def test_it_trained_for_all_epochs(lab):
+    recipe, history = lab.config.recipe, lab.history
+    steps = math.ceil(len(lab.splits.train) / recipe.batch_size)
+    assert [epoch.epoch for epoch in history.epochs] == list(range(1, recipe.epochs + 1))
+    assert history.steps == steps * recipe.epochs
+
+
+def test_every_step_logged_a_finite_loss(lab):
+    assert len(lab.history.step_losses) == lab.history.steps
+    assert all(math.isfinite(loss) for _, loss in lab.history.step_losses)
+
+
+def test_first_loss_is_that_of_guessing(lab):
+    """A new head knows nothing: its cross-entropy is about log(classes)."""
+    _, first = lab.history.step_losses[0]
+    assert first == pytest.approx(math.log(len(lab.splits.labels)), abs=0.2)
+
+
+def test_training_loss_falls_from_epoch_to_epoch(lab):
+    losses = [epoch.train_loss for epoch in lab.history.epochs]
+    assert losses == sorted(losses, reverse=True)
+
+
+def test_the_best_epoch_is_kept(lab):
+    losses = {epoch.epoch: epoch.validation_loss for epoch in lab.history.epochs}
+    assert losses[lab.history.best_epoch] == min(losses.values())
+
+
+@pytest.mark.parametrize("method", ZERO_SHOT, ids=[m.replace("_", "-") for m in ZERO_SHOT])
+def test_it_beats_zero_shot(lab, method):
+    """The untrained head counts by the mean over its draws."""
+    if method not in lab.evaluations:
+        pytest.skip(f"profile {lab.config.profile} has no checkpoint with a trained NLI head")
+    rival = lab.evaluations[method].accuracy
+    assert lab.evaluations["fine_tuned"].accuracy.value > rival.value
+
+
+@pytest.mark.parametrize("gate", gate_names("fine_tune"))
+def test_gate(answer, gate):
+    answer.check(gate)

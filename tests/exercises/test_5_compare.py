@@ -1,0 +1,58 @@
+"""Exercise 5: compare.
+
+Every method on the same test posts: always the most frequent class, words alone (TF-IDF), zero-shot,
+a linear classifier on the frozen embeddings, and the fine-tuned model. Then the classes in
+embedding space before and after: measured with the silhouette in the full space, drawn with t-SNE.
+
+Question: How clearly separated are the classes in embedding space?
+"""
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, f1_score
+
+from labkit.evaluation import METHODS
+from labkit.plugin import gate_names
+
+pytestmark = pytest.mark.exercise("compare")
+
+
+@pytest.fixture(params=METHODS, ids=[method.replace("_", "-") for method in METHODS])
+def evaluation(request, lab):
+    if request.param not in lab.evaluations:
+        pytest.skip(f"profile {lab.config.profile} has no checkpoint with a trained NLI head")
+    return lab.evaluations[request.param]
+
+
+def test_numbers_are_those_of_scikit_learn(lab, evaluation):
+    truth, labels = lab.truth["test"], range(len(lab.splits.labels))
+    accuracies = [accuracy_score(truth, draw) for draw in evaluation.predicted]
+    f1s = [
+        f1_score(truth, draw, average="macro", labels=labels, zero_division=0)
+        for draw in evaluation.predicted
+    ]
+    assert evaluation.accuracy.value == pytest.approx(np.mean(accuracies))
+    assert evaluation.macro_f1.value == pytest.approx(np.mean(f1s))
+
+
+def test_it_is_at_least_as_good_as_the_majority(lab, evaluation):
+    if evaluation.method == "untrained_nli":
+        pytest.skip("an untrained head is only as good as its luck; exercise 2 measures that")
+    assert evaluation.accuracy.value >= lab.evaluations["majority"].accuracy.value
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_classes_are_further_apart_than_shuffled_labels(lab, when):
+    measured = lab.separations[when]
+    assert measured["silhouette"] > measured["null_high"]
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_plane_has_every_sampled_post(lab, when):
+    assert lab.planes[when].shape == (len(lab.planes["rows"]), 2)
+    assert np.isfinite(lab.planes[when]).all()
+
+
+@pytest.mark.parametrize("gate", gate_names("compare"))
+def test_gate(answer, gate):
+    answer.check(gate)

@@ -1,0 +1,63 @@
+"""Exercise 6: save and track.
+
+The model and its tokenizer are saved with safetensors, beside a model card and `lineage.json`:
+base model, data with a content fingerprint, hyperparameters, packages, machine, metrics, and the
+digest of every file.
+
+Question: What files make up a fine-tuned model? How big compared to the original?
+"""
+
+import pytest
+from huggingface_hub import ModelCard
+
+from labkit.lineage import Lineage, describe_files
+from labkit.plugin import gate_names
+
+pytestmark = pytest.mark.exercise("save_and_track")
+FILES = (
+    "config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "lineage.json",
+    "README.md",
+)
+
+
+@pytest.fixture(scope="module")
+def lineage(lab):
+    return Lineage.load(lab.saved_model)
+
+
+@pytest.mark.parametrize("name", FILES, ids=[name.replace(".", "-") for name in FILES])
+def test_file_is_there_and_not_empty(lab, name):
+    assert (lab.saved_model / name).stat().st_size > 0
+
+
+def test_nothing_is_pickled(lab):
+    suffixes = {path.suffix for path in lab.saved_model.iterdir()}
+    assert suffixes <= {".json", ".safetensors", ".txt", ".md"}
+
+
+def test_lineage_names_what_the_model_was_made_of(lab, lineage):
+    assert lineage.base_model["sha256"] == lab.base.digest
+    assert lineage.data["split_sizes"] == {name: len(split) for name, split in lab.splits.items()}
+    assert lineage.recipe["learning_rate"] == lab.config.recipe.learning_rate
+    assert lineage.metrics["fine_tuned_accuracy"] == lab.evaluations["fine_tuned"].accuracy.value
+
+
+def test_lineage_digests_are_those_of_the_files(lab, lineage):
+    files = describe_files(lab.saved_model)
+    assert {name: files[name] for name in lineage.files} == lineage.files
+
+
+def test_model_card_is_one_the_hub_reads(lab):
+    card = ModelCard.load(lab.saved_model / "README.md")
+    (metric,) = [r for r in card.data.eval_results if r.metric_type == "accuracy"]
+    assert card.data.pipeline_tag == "text-classification"
+    assert metric.metric_value == lab.evaluations["fine_tuned"].accuracy.value
+
+
+@pytest.mark.parametrize("gate", gate_names("save_and_track"))
+def test_gate(answer, gate):
+    answer.check(gate)
