@@ -34,6 +34,12 @@ class BaseModel:
     digest: str
 
     @property
+    def max_length(self) -> int:
+        """Tokens that its position embeddings have room for."""
+        config = json.loads((self.folder / "config.json").read_text())
+        return int(config.get("max_position_embeddings", 512))
+
+    @property
     def size(self) -> int:
         """Bytes of the weights file."""
         return (self.folder / WEIGHTS).stat().st_size

@@ -59,7 +59,7 @@ class GateResult:
 
 GATES = (
     Gate(
-        "topic_gap",
+        "topic_gap_low",
         "pretrained_knowledge",
         True,
         0.0,
@@ -69,7 +69,7 @@ GATES = (
         "similarity heat map.",
     ),
     Gate(
-        "zero_shot_above_chance",
+        "above_chance_low",
         "zero_shot",
         True,
         0.0,
@@ -107,7 +107,7 @@ GATES = (
         "at the training curves.",
     ),
     Gate(
-        "margin_over_zero_shot",
+        "margin_low",
         "fine_tune",
         True,
         0.0,

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 
 from labkit import base_model, data, tokenization
 from labkit.config import LabConfig, fingerprint
+from labkit.errors import LabError
 from labkit.lineage import commit
 from labkit.probes import Probes, choose_probes
 from labkit.progress import Progress, Silent
@@ -54,7 +55,12 @@ class Lab:
 
         Raises LabError for anything a user can mend.
         """
-        _ = self.base, self.splits
+        if self._max_length > self.base.max_length:
+            raise LabError(
+                f"--lab-max-length {self._max_length}: base model {self.base.name} has positions "
+                f"for {self.base.max_length} tokens; ask for at most that many"
+            )
+        _ = self.splits, self.nli
 
     @cached_property
     def base(self) -> base_model.BaseModel:

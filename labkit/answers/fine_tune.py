@@ -25,7 +25,6 @@ def answer(lab: Lab) -> Answer:
             **with_interval("fine_tuned_accuracy", tuned.accuracy),
             **with_interval("fine_tuned_macro_f1", tuned.macro_f1),
             **with_interval("margin", margin),
-            "margin_over_zero_shot": margin.low,
             "mcnemar_p": p_value,
             "first_epoch_loss": first.train_loss,
             "last_epoch_loss": last.train_loss,

@@ -29,8 +29,7 @@ def answer(lab: Lab) -> Answer:
         {
             "same_topic_similarity": float(same.mean()),
             "different_topic_similarity": float(different.mean()),
-            **with_interval("topic_gap_mean", gap),
-            "topic_gap": gap.low,
+            **with_interval("topic_gap", gap),
             "nearest_neighbour_share": nearest,
             "sentences": len(topics),
         },

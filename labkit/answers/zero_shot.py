@@ -20,7 +20,7 @@ def answer(lab: Lab) -> Answer:
     values = {
         "best_method": best.method,
         **with_interval("zero_shot_accuracy", best.accuracy),
-        "zero_shot_above_chance": chance.low,
+        **with_interval("above_chance", chance),
         "untrained_head_mean": float(head_accuracy.mean()),
         "untrained_head_std": float(head_accuracy.std(ddof=1)),
         "untrained_heads": heads.draws,

@@ -1,0 +1,125 @@
+"""From a data set to three clean splits, with every drop counted."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from labkit import data
+from labkit.config import DataSource
+from labkit.errors import LabError
+
+NEWSGROUPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "20_newsgroups"
+LABELS = ("rec.sport.baseball", "sci.space")
+
+
+def write_posts(folder, **splits):
+    folder.mkdir(exist_ok=True)
+    for name, posts in splits.items():
+        lines = [json.dumps({"text": text, "label_text": label}) for text, label in posts]
+        (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    return DataSource(str(folder), labels=LABELS, label_texts=("baseball", "space"))
+
+
+def posts(count, prefix):
+    return [(f"{prefix} {i} {LABELS[i % 2]}", LABELS[i % 2]) for i in range(count)]
+
+
+def load(source, tmp_path):
+    return data.load_splits(source, data.locate(source), tmp_path / "cache")
+
+
+def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
+    train = [
+        *posts(40, "train"),
+        (" \n", LABELS[0]),
+        ("train 1  sci.space", LABELS[1]),  # repeats but for white space
+        ("test 3 sci.space", LABELS[1]),  # leaks from the test split
+        ("other", "sci.med"),
+    ]
+    test = [*posts(10, "test"), ("", LABELS[1])]
+    splits = load(write_posts(tmp_path / "d", train=train, test=test), tmp_path)
+    assert splits.cleaning == data.Cleaning(
+        loaded={"train": 43, "test": 11},
+        empty={"train": 1, "test": 1},
+        repeated=1,
+        also_in_test=1,
+    )
+    assert len(splits.train) + len(splits.validation) == 40
+    assert len(splits.test) == 10
+
+
+def test_a_validation_split_of_the_data_set_is_used_whole(tmp_path):
+    parts = {
+        name: posts(size, name) for name, size in [("train", 30), ("validation", 8), ("test", 6)]
+    }
+    splits = load(write_posts(tmp_path / "d", **parts), tmp_path)
+    assert [len(split) for _, split in splits.items()] == [30, 8, 6]
+    assert all(text.startswith("validation") for text in splits.validation["text"])
+
+
+def test_splits_come_back_as_they_were_saved(tmp_path):
+    splits = load(write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b")), tmp_path)
+    data.save_splits(splits, tmp_path)
+    again = data.open_splits(tmp_path)
+    assert again.labels == splits.labels
+    assert again.cleaning == splits.cleaning
+    for (_, one), (_, other) in zip(splits.items(), again.items(), strict=True):
+        assert one.to_list() == other.to_list()
+
+
+def test_label_is_the_index_into_the_labels_asked_for(tmp_path):
+    source = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
+    turned = load(replace(source, labels=LABELS[::-1]), tmp_path)
+    for post in turned.test:
+        assert post["text"].endswith(turned.labels[post["label"]])
+
+
+def test_sizes_asked_for_are_the_sizes_got(tmp_path):
+    source = write_posts(tmp_path / "d", train=posts(60, "a"), test=posts(8, "b"))
+    splits = load(replace(source, train_size=31, validation_size=9), tmp_path)
+    assert (len(splits.train), len(splits.validation)) == (31, 9)
+
+
+def test_more_posts_than_there_are_is_an_error(tmp_path):
+    source = write_posts(tmp_path / "d", train=posts(60, "a"), test=posts(8, "b"))
+    with pytest.raises(LabError, match="60 are there after cleaning; ask for fewer"):
+        load(replace(source, train_size=60, validation_size=9), tmp_path)
+
+
+def test_a_missing_column_lists_those_there_are(tmp_path):
+    source = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
+    with pytest.raises(LabError, match="no column 'body'; it has text, label_text"):
+        load(replace(source, text_column="body"), tmp_path)
+
+
+def test_a_missing_group_lists_those_there_are(tmp_path):
+    source = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
+    with pytest.raises(LabError, match=r"no posts of 'talk\.politics'; its groups are rec"):
+        load(replace(source, labels=("talk.politics", LABELS[0])), tmp_path)
+
+
+def test_a_folder_without_data_is_an_error(tmp_path):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(LabError, match=r"holds no .*\.jsonl"):
+        load(DataSource(str(tmp_path / "empty"), labels=LABELS), tmp_path)
+
+
+def test_the_fingerprint_follows_the_content(tmp_path):
+    write_posts(tmp_path / "d", train=posts(4, "a"))
+    before = data.content_digests(tmp_path / "d")
+    write_posts(tmp_path / "d", train=posts(5, "a"))
+    assert data.content_digests(tmp_path / "d") != before
+
+
+@pytest.mark.skipif(not NEWSGROUPS.exists(), reason="../shared/data/20_newsgroups is not there")
+def test_the_real_posts_lose_what_their_card_says(tmp_path):
+    source = DataSource(str(NEWSGROUPS), labels=LABELS)
+    splits = load(source, tmp_path)
+    assert splits.cleaning.loaded == {"train": 597 + 593, "test": 397 + 394}
+    assert splits.cleaning.empty == {"train": 33, "test": 30}
+    assert [len(split) for _, split in splits.items()] == [600, 150, 761]
+    shares = [np.mean(split["label"]) for _, split in splits.items()][:2]
+    assert shares[0] == pytest.approx(shares[1], abs=1 / 150)

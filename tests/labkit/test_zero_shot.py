@@ -1,0 +1,68 @@
+"""Zero-shot by entailment, against the pipeline that the lab's text names."""
+
+import numpy as np
+import pytest
+import torch
+
+from labkit import zero_shot
+from labkit.base_model import load_classifier
+from labkit.tokenization import load_tokenizer
+
+TEXTS = ["the pitcher and the catcher", "a probe in orbit", "old glove", "lunar shuttle " * 40]
+LABELS = ("baseball", "space", "medicine")
+
+
+@pytest.fixture(scope="module")
+def model(tiny_checkpoint):
+    return load_classifier(tiny_checkpoint, ("0", "1"))
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tiny_checkpoint):
+    return load_tokenizer(tiny_checkpoint)
+
+
+def pipeline_scores(model, tokenizer):
+    """What transformers' own pipeline says, with its scores put back in the labels' order."""
+    from transformers import pipeline
+
+    classify = pipeline("zero-shot-classification", model=model, tokenizer=tokenizer, device=-1)
+    rows = []
+    for text in TEXTS:
+        found = classify(text, list(LABELS), hypothesis_template=zero_shot.HYPOTHESIS)
+        rows.append([found["scores"][found["labels"].index(label)] for label in LABELS])
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("seed", [0, 7])
+def test_scores_of_a_random_head_are_those_of_the_pipeline(model, tokenizer, seed):
+    scores = zero_shot.untrained_nli(model, tokenizer, TEXTS, LABELS, 64, heads=seed + 1)
+    expected = pipeline_scores(zero_shot.draw_head(model, seed), tokenizer)
+    assert scores[seed] == pytest.approx(expected, abs=1e-5)
+
+
+def test_scores_of_a_trained_head_are_those_of_the_pipeline(model, tokenizer):
+    names = {"contradiction": 0, "ENTAILMENT": 1}
+    model.config.label2id = names
+    model.config.id2label = {index: name for name, index in names.items()}
+    zero_shot.draw_head(model, 3)
+    scores = zero_shot.trained_nli(model, tokenizer, TEXTS, LABELS, 64)
+    assert scores == pytest.approx(pipeline_scores(model, tokenizer), abs=1e-5)
+
+
+def test_the_head_is_drawn_as_from_pretrained_draws_it(tiny_checkpoint):
+    """Same spread, zero biases; and two seeds differ."""
+    fresh = load_classifier(tiny_checkpoint, ("0", "1"))
+    drawn = zero_shot.draw_head(load_classifier(tiny_checkpoint, ("0", "1")), 1)
+    spreads = [m.pre_classifier.weight.detach().std().item() for m in (fresh, drawn)]
+    assert spreads[0] == pytest.approx(spreads[1], rel=0.1)
+    assert not drawn.pre_classifier.bias.any()
+    assert not fresh.pre_classifier.bias.any()
+    first = drawn.classifier.weight.clone()
+    assert not torch.equal(first, zero_shot.draw_head(drawn, 2).classifier.weight)
+
+
+def test_entailment_is_found_by_name():
+    assert zero_shot.entailment_index({"CONTRADICTION": 0, "NEUTRAL": 1, "Entailment": 2}) == 2
+    with pytest.raises(ValueError, match="no entailment label"):
+        zero_shot.entailment_index({"LABEL_0": 0, "LABEL_1": 1})
