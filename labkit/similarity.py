@@ -24,17 +24,15 @@ def topic_gap(similarity: np.ndarray, topics: np.ndarray, seed: int) -> statisti
     """Mean same-topic minus mean different-topic similarity, bootstrapped over sentences.
 
     Pairs share sentences, so sentences are resampled and not pairs; a sentence drawn twice is
-    not compared with itself.
+    not compared with itself. A draw that has pairs of one kind only says nothing and is left out.
     """
-    same = np.equal.outer(topics, topics)
+    same = np.equal.outer(topics, topics) & ~np.eye(len(topics), dtype=bool)
+    different = np.not_equal.outer(topics, topics)
 
     def gaps(rows: np.ndarray) -> np.ndarray:
-        values = []
-        for draw in rows:
-            block, equal = similarity[np.ix_(draw, draw)], same[np.ix_(draw, draw)]
-            another = np.not_equal.outer(draw, draw)
-            values.append(block[equal & another].mean() - block[~equal].mean())
-        return np.array(values)
+        draws = np.zeros((len(rows), len(topics)))  # how often each sentence was drawn
+        np.add.at(draws, (np.arange(len(rows))[:, None], rows), 1.0)
+        return _mean_over(draws, similarity, same) - _mean_over(draws, similarity, different)
 
     return statistics.bootstrap(gaps, len(topics), seed)
 
@@ -43,6 +41,13 @@ def nearest_topic_share(similarity: np.ndarray, topics: np.ndarray) -> float:
     """Share of sentences whose most similar other sentence has the same topic."""
     others = similarity - 3 * np.eye(len(topics))  # below any cosine
     return float(np.mean(topics[others.argmax(axis=1)] == topics))
+
+
+def _mean_over(draws: np.ndarray, values: np.ndarray, pairs: np.ndarray) -> np.ndarray:
+    """Mean of `values` over `pairs` (n, n) for each row of `draws` (resamples, n); NaN for none."""
+    total = np.einsum("ri,ij,rj->r", draws, np.where(pairs, values, 0.0), draws, optimize=True)
+    count = np.einsum("ri,ij,rj->r", draws, pairs.astype(float), draws, optimize=True)
+    return np.divide(total, count, out=np.full(len(draws), np.nan), where=count > 0)
 
 
 def _unit(rows: np.ndarray) -> np.ndarray:

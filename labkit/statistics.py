@@ -44,7 +44,8 @@ def bootstrap(
 ) -> Estimate:
     """Percentile bootstrap of a statistic of `size` posts (Efron 1979).
 
-    `statistic` takes row indices (resamples, size) and returns one value for each resample.
+    `statistic` takes row indices (resamples, size) and returns one value for each resample; a
+    resample on which it is not defined (NaN) is left out.
     """
     if size == 0:
         raise ValueError("there are no posts to resample")
@@ -57,7 +58,7 @@ def bootstrap(
         ]
     )
     tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, (tail, 1 - tail))
+    low, high = np.nanquantile(values, (tail, 1 - tail))
     point = float(statistic(np.arange(size)[None])[0])
     return Estimate(point, float(low), float(high))
 

@@ -4,9 +4,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe
 from tests.subjects import LABELS, write_checkpoint, write_dataset
+
+# Deadlines are off: where a model runs, the first example loads it. `lab` always searches the same
+# examples, so that a red run stays red; `explore` looks further, elsewhere each time.
+QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large)
+settings.register_profile(
+    "lab",
+    derandomize=True,
+    max_examples=60,
+    deadline=None,
+    database=None,
+    suppress_health_check=QUIET,
+)
+settings.register_profile("explore", max_examples=2000, deadline=None, suppress_health_check=QUIET)
+settings.load_profile("lab")
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,273 @@
+"""The arithmetic of evidence against SciPy, scikit-learn and cases worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from labkit import statistics
+from labkit.separation import (
+    PERMUTATIONS,
+    SAMPLE,
+    Separation,
+    separation,
+    silhouette,
+    subsample,
+    tsne,
+)
+from labkit.similarity import nearest_topic_share, topic_gap
+from labkit.statistics import Estimate
+
+RNG = np.random.default_rng(7)
+TRUTH = RNG.integers(0, 3, 240)
+PREDICTED = np.where(RNG.random(240) < 0.8, TRUTH, RNG.integers(0, 3, 240))
+
+
+def correctness(right: int, wrong: int) -> np.ndarray:
+    return np.repeat([True, False], [right, wrong])
+
+
+@pytest.mark.parametrize(
+    ("right", "posts", "low", "high"),
+    [
+        (81, 263, 0.2553, 0.3662),  # Newcombe 1998, table 1, method 3
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ],
+)
+def test_wilson_interval_is_the_published_one(right, posts, low, high):
+    estimate = statistics.accuracy(correctness(right, posts - right))
+    assert estimate.value == right / posts
+    assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
+
+
+def test_accuracy_of_nothing_is_an_error():
+    with pytest.raises(ValueError, match="the accuracy of no posts"):
+        statistics.accuracy(np.array([], dtype=bool))
+    with pytest.raises(ValueError, match="no posts to resample"):
+        statistics.bootstrap(lambda rows: rows.mean(axis=1), 0, seed=0)
+
+
+def test_bootstrap_interval_is_that_of_scipy():
+    values = RNG.exponential(size=120)
+    ours = statistics.bootstrap(lambda rows: values[rows].mean(axis=1), 120, seed=1, resamples=9000)
+    theirs = stats.bootstrap(
+        (values,), np.mean, n_resamples=9000, method="percentile", rng=np.random.default_rng(2)
+    ).confidence_interval
+    assert ours.value == pytest.approx(values.mean())
+    spread = theirs.high - theirs.low
+    assert ours.low == pytest.approx(theirs.low, abs=0.03 * spread)
+    assert ours.high == pytest.approx(theirs.high, abs=0.03 * spread)
+
+
+def test_bootstrap_is_the_same_in_one_block_and_in_many(monkeypatch):
+    values = RNG.random(50)
+
+    def once() -> Estimate:
+        return statistics.bootstrap(lambda rows: values[rows].mean(axis=1), 50, seed=3)
+
+    whole = once()
+    monkeypatch.setattr(statistics, "CELLS", 50 * 7)
+    assert once() == whole
+
+
+def test_bootstrap_draws_2000_resamples_of_all_posts_and_follows_its_seed():
+    shapes = []
+
+    def statistic(rows: np.ndarray) -> np.ndarray:
+        shapes.append(rows.shape)
+        return rows.mean(axis=1)
+
+    first = statistics.bootstrap(statistic, 30, seed=4)
+    assert sum(shape[0] for shape in shapes[:-1]) == 2000
+    assert {shape[1] for shape in shapes} == {30}
+    assert statistics.bootstrap(statistic, 30, seed=4) == first
+    assert statistics.bootstrap(statistic, 30, seed=5) != first
+
+
+def test_bootstrap_memory_is_bounded_by_blocks():
+    blocks = []
+
+    def statistic(rows: np.ndarray) -> np.ndarray:
+        blocks.append(rows.size)
+        return rows[:, 0].astype(float)
+
+    statistics.bootstrap(statistic, 5000, seed=0)
+    assert max(blocks) <= statistics.CELLS
+    assert sum(blocks) == 5000 * (statistics.RESAMPLES + 1)
+    blocks.clear()
+    statistics.bootstrap(statistic, statistics.CELLS + 1, seed=0, resamples=2)
+    assert blocks == [statistics.CELLS + 1] * 3  # one post too many for a block: one at a time
+
+
+def test_resamples_without_a_value_are_left_out():
+    def statistic(rows: np.ndarray) -> np.ndarray:
+        return np.where(rows[:, 0] == 0, np.nan, 1.0)
+
+    estimate = statistics.bootstrap(statistic, 4, seed=0)
+    assert (estimate.low, estimate.high) == (1.0, 1.0)
+    assert np.isnan(estimate.value)
+
+
+@pytest.mark.parametrize("share", [0.5, 0.9])
+def test_95_percent_intervals_hold_the_truth_95_times_in_a_hundred(share):
+    """Coverage over 400 experiments of 150 posts, within four standard errors of 95 %."""
+    rng = np.random.default_rng(11)
+    draws = rng.random((400, 150)) < share
+    intervals = [statistics.accuracy(draw) for draw in draws]
+    covered = np.mean([estimate.low <= share <= estimate.high for estimate in intervals])
+    assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_paired_difference_is_far_surer_than_two_intervals():
+    """Both err on the same posts; only 6 posts of 200 tell them apart."""
+    better = correctness(160, 40)
+    worse = better.copy()
+    worse[:6] = False
+    margin = statistics.paired_difference(better, worse, seed=0)
+    assert margin.value == pytest.approx(0.03)
+    assert 0 < margin.low < 0.03 < margin.high < 0.06
+    assert statistics.accuracy(worse).high > statistics.accuracy(better).low
+
+
+def test_paired_difference_takes_means_over_several_runs():
+    margin = statistics.paired_difference(np.full(10, 1.0), np.full(10, 0.25), seed=0)
+    assert margin == Estimate(0.75, 0.75, 0.75)
+
+
+@pytest.mark.parametrize(("first", "second"), [(9, 1), (5, 5), (0, 6), (0, 0), (30, 12)])
+def test_mcnemar_is_the_exact_binomial_test(first, second):
+    """`first` and `second` posts are got right by one of the two only; 20 by both, 10 by none."""
+    right = [first, second, 20, 10]
+    a, b = (
+        np.repeat([True, False, True, False], right),
+        np.repeat([False, True, True, False], right),
+    )
+    tail = stats.binom.cdf(min(first, second), first + second, 0.5)
+    assert statistics.mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
+
+
+def test_confusion_has_the_true_class_by_row():
+    truth, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
+    counts = statistics.confusion(truth, predicted, 3)
+    assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
+
+
+def test_macro_f1_is_that_of_scikit_learn_within_a_narrow_interval():
+    estimate = statistics.macro_f1(TRUTH, PREDICTED, 3, seed=0)
+    assert estimate.value == pytest.approx(metrics.f1_score(TRUTH, PREDICTED, average="macro"))
+    assert estimate.low < estimate.value < estimate.high
+    assert 0.05 < estimate.high - estimate.low < 0.15  # about 4 standard errors of 240 posts
+
+
+def test_a_class_that_never_occurs_counts_zero():
+    counts = np.array([[3, 0, 0], [0, 5, 0], [0, 0, 0]])
+    assert statistics.macro_f1_of(counts) == pytest.approx(2 / 3)
+
+
+def rows_of(confidence: np.ndarray) -> np.ndarray:
+    return np.column_stack([confidence, 1 - confidence])
+
+
+def test_calibration_error_worked_out_by_hand():
+    """Ten posts 95 % sure and nine right, ten 65 % sure and four right: 0.5 · 0.05 + 0.5 · 0.25."""
+    truth = np.concatenate([np.repeat([0, 1], [9, 1]), np.repeat([0, 1], [4, 6])])
+    measured = statistics.calibration(rows_of(np.repeat([0.95, 0.65], 10)), truth, seed=0)
+    assert measured.error.value == pytest.approx(0.15)
+    assert measured.error.low < 0.15 < measured.error.high
+    assert measured.counts.tolist() == [0] * 6 + [10, 0, 0, 10]
+    assert measured.confidence[[6, 9]].tolist() == pytest.approx([0.65, 0.95])
+    assert measured.accuracy[[6, 9]].tolist() == pytest.approx([0.4, 0.9])
+    assert np.isnan(measured.accuracy[:6]).all()
+
+
+def test_calibration_bins_are_those_of_scikit_learn():
+    from sklearn.calibration import calibration_curve
+
+    confidence = np.random.default_rng(5).uniform(0.5, 1, 400)
+    truth = (np.random.default_rng(6).random(400) > confidence**2).astype(int)
+    measured = statistics.calibration(rows_of(confidence), truth, seed=0)
+    accuracy, mean = calibration_curve(truth == 0, confidence, n_bins=10)
+    filled = measured.counts > 0
+    np.testing.assert_allclose(measured.accuracy[filled], accuracy)
+    np.testing.assert_allclose(measured.confidence[filled], mean)
+
+
+def test_certainty_falls_into_the_last_bin():
+    measured = statistics.calibration(np.eye(2)[[0, 1]], np.array([0, 1]), seed=0)
+    assert measured.counts.tolist() == [0] * 9 + [2]
+    assert measured.error == Estimate(0.0, 0.0, 0.0)
+
+
+def test_an_overconfident_model_is_seen():
+    """Sure of everything, right half the time: the error is a half."""
+    truth = np.arange(200) % 2
+    measured = statistics.calibration(np.eye(2)[np.zeros(200, dtype=int)], truth, seed=0)
+    assert measured.error.value == 0.5
+    assert measured.error.low > 0.4
+
+
+def test_silhouette_counts_a_class_of_one_post_as_zero():
+    points = np.array([[0.0], [0.1], [5.0]])
+    truth = np.array([0, 0, 1])
+    distances = metrics.pairwise_distances(points)
+    expected = metrics.silhouette_score(distances, truth, metric="precomputed")
+    assert silhouette(distances, truth) == pytest.approx(expected)
+
+
+def test_shuffled_labels_are_not_separated():
+    points = np.random.default_rng(0).normal(size=(60, 5))
+    measured = separation(points, np.arange(60) % 2, seed=0)
+    assert measured.silhouette < measured.null_high
+    assert measured.p_value > 0.01
+    assert measured == separation(points, np.arange(60) % 2, seed=0)
+
+
+def test_the_null_is_as_large_as_it_says():
+    points, truth = np.zeros((4, 2)), np.array([0, 0, 1, 1])
+    assert separation(points, truth, seed=0) == Separation(0.0, 0.0, 1.0)
+    clouds = np.repeat([[0.0], [9.0]], 30, axis=0) + np.random.default_rng(1).normal(size=(60, 2))
+    measured = separation(clouds, np.repeat([0, 1], 30), seed=0)
+    assert measured.p_value == 1 / (PERMUTATIONS + 1)
+
+
+def test_large_sets_are_sampled_and_small_ones_whole():
+    truth = np.zeros(SAMPLE + 50, dtype=int)
+    rows = subsample(truth, seed=0)
+    assert len(rows) == len(set(rows.tolist())) == SAMPLE
+    assert subsample(truth, seed=1).tolist() != rows.tolist()
+    assert subsample(truth[:SAMPLE], seed=0).tolist() == list(range(SAMPLE))
+
+
+def test_tsne_draws_few_posts_too_and_the_same_each_time():
+    points = np.random.default_rng(0).normal(size=(9, 4)).astype(np.float32)
+    plane = tsne(points, seed=0)
+    assert plane.shape == (9, 2)
+    np.testing.assert_array_equal(plane, tsne(points, seed=0))
+
+
+def test_topic_gap_agrees_with_resampling_one_by_one():
+    rng = np.random.default_rng(3)
+    topics = np.repeat([0, 1, 2], 5)
+    similarity = rng.random((15, 15)) + 0.4 * np.equal.outer(topics, topics)
+    similarity = (similarity + similarity.T) / 2
+
+    def slow(rows: np.ndarray) -> np.ndarray:
+        values = []
+        for draw in rows:
+            block, topic = similarity[np.ix_(draw, draw)], topics[draw]
+            same = np.equal.outer(topic, topic) & np.not_equal.outer(draw, draw)
+            values.append(block[same].mean() - block[np.not_equal.outer(topic, topic)].mean())
+        return np.array(values)
+
+    gap = topic_gap(similarity, topics, seed=0)
+    expected = statistics.bootstrap(slow, 15, seed=0)
+    assert (gap.value, gap.low, gap.high) == pytest.approx(
+        (expected.value, expected.low, expected.high)
+    )
+
+
+def test_a_sentence_is_not_its_own_neighbour():
+    similarity = np.array([[1.0, 0.2, 0.9], [0.2, 1.0, 0.3], [0.9, 0.3, 1.0]])
+    assert nearest_topic_share(similarity, np.array([0, 1, 0])) == pytest.approx(2 / 3)

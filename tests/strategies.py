@@ -1,0 +1,159 @@
+"""What the property-based tests search in: posts, any text, labels, scores, configurations.
+
+Every strategy shrinks towards the shortest and plainest example.
+"""
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from labkit.config import DataSource, LabConfig, ModelSource, Recipe
+
+WORDS = (
+    *("the", "a", "it", "was", "they", "said", "again", "we", "on", "not"),
+    *("pitcher", "inning", "shortstop", "bat", "umpire"),
+    *("orbit", "rocket", "probe", "lunar", "shuttle"),
+    *("catcher's", "re-entry", "1993", "o'clock", "e-mail", "naïve", "42,000"),
+)
+NOISE = (
+    "> ",
+    ">> ",
+    "In article <1993Apr5.1@host.example> someone@host.example writes:\n",
+    "\n-- \nA. Nonymous, somewhere\n",
+    "------------\n",
+    "*** ",
+    " 12  34  .417\n",
+    "\t",
+    "...",
+    " :-) ",
+    "?!",
+    "<b>",
+    "&amp;",
+    "  \n\n",
+)
+
+
+def any_text(max_size: int = 60) -> st.SearchStrategy[str]:
+    """Any Unicode, with more than chance's share of what text processing gets wrong."""
+    awkward = st.sampled_from(
+        [
+            "\x00",
+            "\x07",
+            "\u200f\u05d0",
+            "\u202e",
+            "e\u0301",
+            "\ufeff",
+            "👩‍🚀",
+            "\U0001f3f4",
+            "字",
+            "İ",
+            "[SEP]",
+        ]
+    )
+    return st.one_of(
+        st.text(max_size=max_size),
+        st.lists(st.one_of(awkward, st.text(max_size=3)), max_size=max_size // 4).map("".join),
+    )
+
+
+def posts(max_size: int = 30) -> st.SearchStrategy[str]:
+    """Words of both topics, punctuation, and the noise that newsgroup posts carry."""
+    word = st.sampled_from(WORDS).map(lambda text: text + " ")
+    return st.lists(st.one_of(word, word, st.sampled_from(NOISE)), max_size=max_size).map("".join)
+
+
+@st.composite
+def labels(draw: st.DrawFn, max_classes: int = 6, max_size: int = 80) -> np.ndarray:
+    """Class indices (posts,), every class there at least once, in any balance and order."""
+    classes = draw(st.integers(1, max_classes))
+    more = draw(st.lists(st.integers(0, classes - 1), max_size=max_size - classes))
+    return np.array(draw(st.permutations([*range(classes), *more])))
+
+
+@st.composite
+def labels_and_sizes(draw: st.DrawFn) -> tuple[np.ndarray, tuple[int, int]]:
+    """Labels, and sizes of a train and a validation split that they are enough for."""
+    truth = draw(labels())
+    train = draw(st.integers(0, len(truth)))
+    return truth, (train, draw(st.integers(0, len(truth) - train)))
+
+
+@st.composite
+def truth_and_predictions(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, int]:
+    """True and predicted class indices (posts,) and the number of classes, some maybe unused."""
+    classes = draw(st.integers(2, 6))
+    size = draw(st.integers(1, 60))
+    column = arrays.arrays(np.int64, size, elements=st.integers(0, classes - 1))
+    return draw(column), draw(column), classes
+
+
+def confusion_matrices(max_classes: int = 6) -> st.SearchStrategy[np.ndarray]:
+    """Counts (classes, classes), true class by row, at least one post in all."""
+    return (
+        st.integers(2, max_classes)
+        .flatmap(lambda k: arrays.arrays(np.int64, (k, k), elements=st.integers(0, 9)))
+        .filter(lambda counts: counts.sum() > 0)
+    )
+
+
+@st.composite
+def probability_rows(draw: st.DrawFn, max_size: int = 40) -> np.ndarray:
+    """Rows (posts, classes) of probabilities: each sums to 1, some of them certain."""
+    shape = draw(st.integers(1, max_size)), draw(st.integers(2, 5))
+    weights = draw(arrays.arrays(np.float64, shape, elements=st.floats(0, 1, width=32)))
+    weights[weights.sum(axis=1) == 0, 0] = 1.0
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def vectors(rows: int, columns: int) -> st.SearchStrategy[np.ndarray]:
+    """Finite real matrices (rows, columns) from tiny to huge."""
+    reals = st.floats(-1e30, 1e30, allow_subnormal=False)
+    return arrays.arrays(np.float64, (rows, columns), elements=reals)
+
+
+def seeds() -> st.SearchStrategy[int]:
+    """Seeds as numpy takes them."""
+    return st.integers(0, 2**32 - 1)
+
+
+def recipes() -> st.SearchStrategy[Recipe]:
+    """Hyperparameters that a training could have."""
+    share = st.floats(0, 1, allow_nan=False)
+    return st.builds(
+        Recipe,
+        epochs=st.integers(1, 9),
+        batch_size=st.integers(1, 512),
+        learning_rate=st.floats(1e-9, 1.0),
+        warmup=share,
+        weight_decay=share,
+        max_length=st.integers(2, 512),
+        seed=seeds(),
+    )
+
+
+def configurations() -> st.SearchStrategy[LabConfig]:
+    """Configurations with any names in them, Unicode included."""
+    name, maybe = st.text(min_size=1, max_size=12), st.none() | st.text(max_size=12)
+    model = st.builds(ModelSource, source=name, revision=maybe, sha256=maybe)
+    size = st.none() | st.integers(1, 10**6)
+    names = st.lists(name, min_size=2, max_size=4, unique=True).map(tuple)
+    data = st.builds(
+        DataSource,
+        source=name,
+        revision=maybe,
+        text_column=name,
+        label_column=name,
+        labels=names,
+        label_texts=names,
+        train_size=size,
+        validation_size=size,
+        seed=seeds(),
+    )
+    return st.builds(
+        LabConfig,
+        profile=name,
+        base_model=model,
+        data=data,
+        nli_model=st.none() | model,
+        recipe=recipes(),
+    )
