@@ -157,16 +157,25 @@ def stratified_sample(
 ) -> tuple[np.ndarray, ...]:
     """Disjoint index arrays of the given sizes, each with the class shares of `labels` within one.
 
-    Every class is shuffled and dealt evenly along [0, 1); cutting that line anywhere takes
-    almost the same share of every class.
+    Every class is shuffled once and gives each part its exact share rounded down; the posts that
+    are then missing come from the classes that were rounded down most (largest remainder).
     """
     rng = np.random.default_rng(seed)
-    place = np.empty(len(labels))
-    for label in np.unique(labels):
-        members = rng.permutation(np.flatnonzero(labels == label))
-        place[members] = (np.arange(len(members)) + 0.5) / len(members)
-    dealt = np.lexsort((labels, place))
-    return tuple(np.split(dealt, np.cumsum(sizes))[: len(sizes)])
+    classes, counts = np.unique(labels, return_counts=True)
+    shuffled = [rng.permutation(np.flatnonzero(labels == label)) for label in classes]
+    taken = np.zeros_like(counts)
+    parts = []
+    for size in sizes:
+        share, remainder = np.divmod(size * counts, max(len(labels), 1))
+        spare = taken + share < counts
+        first = np.lexsort((-remainder, ~spare))[: size - share.sum()]
+        share[first] += 1
+        rows = [
+            posts[start : start + n] for posts, start, n in zip(shuffled, taken, share, strict=True)
+        ]
+        parts.append(np.concatenate([np.arange(0), *rows]))  # also of no posts
+        taken += share
+    return tuple(parts)
 
 
 def save_splits(splits: Splits, folder: Path) -> None:

@@ -6,7 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special
 from sklearn import metrics
-from strategies import (
+
+from labkit import statistics
+from labkit.evaluation import evaluate, probabilities
+from labkit.separation import separation, silhouette, subsample
+from tests.strategies import (
     confusion_matrices,
     labels,
     probability_rows,
@@ -14,10 +18,6 @@ from strategies import (
     truth_and_predictions,
     vectors,
 )
-
-from labkit import statistics
-from labkit.evaluation import evaluate, probabilities
-from labkit.separation import separation, silhouette, subsample
 
 
 @given(truth_and_predictions())

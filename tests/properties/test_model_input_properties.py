@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import any_text, posts, vectors
 from transformers import DataCollatorWithPadding
 
 from labkit.embeddings import mean_pool
 from labkit.inference import budget_batches, pad, run_batches
 from labkit.tokenization import encode
+from tests.strategies import any_text, posts, vectors
 
 TEXTS = st.one_of(any_text(), posts())
 SEQUENCES = st.lists(st.lists(st.integers(5, 90), min_size=1, max_size=20), min_size=1, max_size=8)

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import any_text, configurations, recipes
 
 from labkit.answers.model import Answer, Figure, Listing, Mistake, Mistakes, Table
 from labkit.config import LabConfig, fingerprint
@@ -16,6 +15,7 @@ from labkit.lineage import Lineage
 from labkit.progress import Silent
 from labkit.report import answers_html
 from labkit.session import LabSession
+from tests.strategies import any_text, configurations, recipes
 
 JSON_VALUES = (
     st.none()

@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import labels, labels_and_sizes, seeds
 
 from labkit.config import DataSource
 from labkit.data import split_train_validation, stratified_sample
 from labkit.errors import LabError
+from tests.strategies import labels, labels_and_sizes, seeds
 
 
 @given(labels_and_sizes(), seeds())
@@ -92,3 +92,7 @@ def test_more_than_there_is_cannot_be_split_off():
     source = DataSource("any", train_size=6, validation_size=5)
     with pytest.raises(LabError, match="6 train and 5 validation posts asked for, 10 are there"):
         split_train_validation(source, posts_of(np.arange(10) % 2, list(range(10))))
+
+
+def test_no_posts_split_into_no_posts():
+    assert [len(part) for part in stratified_sample(np.array([], dtype=int), (0, 0), 0)] == [0, 0]
