@@ -1,0 +1,86 @@
+"""The folder that someone else gets: complete, checkable, never half replaced."""
+
+import json
+import shutil
+
+import pytest
+from huggingface_hub import ModelCard
+
+from labkit import saved_model
+from labkit.lineage import Lineage, describe_files
+
+
+@pytest.fixture(scope="module")
+def model(tiny_lab):
+    return tiny_lab.saved_model
+
+
+def test_lineage_survives_the_way_to_disk_and_back(model, tmp_path):
+    record = Lineage.load(model)
+    record.save(tmp_path)
+    assert Lineage.load(tmp_path) == record
+
+
+def test_a_changed_file_no_longer_matches_its_lineage(model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "copy")
+    record = Lineage.load(copy)
+    assert record.files.items() <= describe_files(copy).items()
+    weights = copy / "model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    assert describe_files(copy)["model.safetensors"] != record.files["model.safetensors"]
+
+
+def test_lineage_names_every_stage_that_the_model_went_through(model):
+    assert {"posts", "tokens", "fine-tuned", "predictions"} <= set(Lineage.load(model).durations)
+
+
+def test_the_card_tells_the_measured_numbers(model, tiny_lab):
+    card = ModelCard.load(model / "README.md")
+    accuracy = tiny_lab.evaluations["fine_tuned"].accuracy.value
+    assert card.data.library_name == "transformers"
+    assert accuracy in [result.metric_value for result in card.data.eval_results]
+    assert f"{100 * accuracy:.1f} %" in card.text
+    assert all(evaluation.name in card.text for evaluation in tiny_lab.evaluations.values())
+
+
+def test_publishing_replaces_the_old_folder_whole(tmp_path):
+    source, target = tmp_path / "entry", tmp_path / "reports" / "model"
+    for folder, name in ((source, "new.txt"), (target, "old.txt")):
+        folder.mkdir(parents=True)
+        (folder / name).write_text(name)
+    saved_model.publish(source, target)
+    assert [path.name for path in target.iterdir()] == ["new.txt"]
+    assert [p.name for p in target.parent.iterdir() if p.is_dir()] == ["model"]
+
+
+def test_a_failed_publication_leaves_the_old_folder_alone(tmp_path, monkeypatch):
+    source, target = tmp_path / "entry", tmp_path / "reports" / "model"
+    for folder in (source, target):
+        folder.mkdir(parents=True)
+        (folder / "file.txt").write_text(folder.name)
+
+    def full_disk(*_, **__):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(saved_model.shutil, "copytree", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        saved_model.publish(source, target)
+    assert (target / "file.txt").read_text() == "model"
+
+
+def test_an_unchanged_model_is_not_written_again(tmp_path):
+    source, target = tmp_path / "entry", tmp_path / "model"
+    source.mkdir()
+    (source / "file.txt").write_text("same")
+    saved_model.publish(source, target)
+    before = (target / "file.txt").stat().st_ino
+    saved_model.publish(source, target)
+    assert (target / "file.txt").stat().st_ino == before
+
+
+def test_nothing_of_the_store_is_published(tiny_lab, model):
+    names = {path.name for path in model.iterdir()}
+    assert not names & saved_model.NOT_PART
+    assert json.loads((model / "config.json").read_text())["model_type"] == "distilbert"
