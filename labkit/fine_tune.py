@@ -93,7 +93,10 @@ def fine_tune(
     written, for a later check of what is read back.
     """
     torch.manual_seed(recipe.seed)  # the new head is drawn here
-    model = load_classifier(checkpoint, labels).train()
+    # Dropout on attention weights costs more time on a CPU than the attention itself.
+    model = load_classifier(
+        checkpoint, labels, attention_dropout=0.0, attn_implementation="eager"
+    ).train()
     recorder = _Recorder(report)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         trainer = Trainer(
