@@ -45,12 +45,20 @@ class GateResult:
             return self.measured >= self.gate.threshold
         return self.measured <= self.gate.threshold
 
+    @property
+    def shown(self) -> str:
+        """The measured number with four digits, or with all where four would hide a failure."""
+        if self.measured is None:
+            return "nothing"
+        short = f"{self.measured:.4g}"
+        hides = not self.holds and float(short) == self.gate.threshold
+        return f"{self.measured!r}" if hides else short
+
     def explain(self) -> str:
         """The claim, measured against threshold, what it may mean, where to look."""
-        measured = "nothing" if self.measured is None else f"{self.measured:.4g} {self.gate.unit}"
         return (
             f"{self.gate.claim}\n"
-            f"  measured: {measured}\n"
+            f"  measured: {self.shown} {self.gate.unit}\n"
             f"  gate:     {self.gate.name} {self.gate.sign} "
             f"{self.gate.threshold:g} {self.gate.unit}\n"
             f"  hint:     {self.gate.hint}"

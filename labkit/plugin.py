@@ -4,7 +4,7 @@ Hooks here are thin; the work is in `labkit.session`, `labkit.lab` and `labkit.r
 the top of this module imports torch, so `pytest --help` and `--collect-only` stay quick.
 """
 
-import sys
+import os
 import time
 from collections.abc import Generator
 from contextlib import nullcontext
@@ -16,16 +16,16 @@ import pytest
 from labkit import gates, options, profiles
 from labkit.errors import LabError
 from labkit.exercises import BY_ID
-from labkit.session import LabSession
-from labkit.terminal import TerminalProgress, answer_lines
+from labkit.session import Failure, LabSession
+from labkit.terminal import TerminalProgress, answer_table, header, verdict_lines
 
 if TYPE_CHECKING:
     from labkit.answers.model import Answer
     from labkit.lab import Lab
 
 SESSION = pytest.StashKey[LabSession]()
-DRAFT = pytest.StashKey[Path]()
-CSS = Path(__file__).parent / "templates" / "report.css"
+PAGE = pytest.StashKey[Path]()  # where the report goes
+DRAFT = pytest.StashKey[Path]()  # where pytest-html writes its part of it
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -63,19 +63,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "exercise(id): the tests answer this exercise's question")
     if config.option.help:
         return
+    worker = getattr(config, "workerinput", {})
     try:
         settings = read_settings(config)
-        choice = (
-            profiles.Choice(profiles.EMBEDDED, "not needed to collect")
-            if config.option.collectonly
-            else profiles.choose(settings["profile"] or "auto")
-        )
+        choice = choose_profile(config, settings["profile"] or "auto")
         lab_config = options.apply(choice.profile, settings)
         check_paths(lab_config)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
     reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
-    worker = getattr(config, "workerinput", {})
     config.stash[SESSION] = LabSession(
         config=lab_config,
         why=choice.why,
@@ -83,9 +79,21 @@ def pytest_configure(config: pytest.Config) -> None:
         cache=cache_folder(config),
         started=worker.get("lab_started", time.time()),
         fresh=config.option.lab_fresh,
-        progress=TerminalProgress(lambda: terminal_stream(config), lambda: uncaptured(config)),
+        progress=TerminalProgress(
+            lambda: config.pluginmanager.get_plugin("terminalreporter"), lambda: uncaptured(config)
+        ),
     )
     draw_page(config)
+
+
+def choose_profile(config: pytest.Config, name: str) -> profiles.Choice:
+    """The profile that runs; an xdist worker takes the controller's."""
+    if config.option.collectonly:
+        return profiles.Choice(profiles.EMBEDDED, "not needed to collect")
+    if hasattr(config, "workerinput"):
+        profile, why = config.workerinput["lab_profile"]
+        return profiles.Choice(profiles.PROFILES[profile], why)
+    return profiles.choose(name)
 
 
 def read_settings(config: pytest.Config) -> dict[str, Any]:
@@ -122,23 +130,19 @@ def cache_folder(config: pytest.Config) -> Path:
 
 
 def draw_page(config: pytest.Config) -> None:
-    """Have pytest-html draw the report to a draft; it moves into place when there are answers."""
-    if not config.pluginmanager.hasplugin("html") or config.option.collectonly:
+    """Have pytest-html write its table of tests to a draft, which becomes a part of the report.
+
+    `--html PATH` names the place of the report.
+    """
+    if config.option.collectonly or hasattr(config, "workerinput"):
         return
-    if config.option.htmlpath is None and not hasattr(config, "workerinput"):
-        draft = config.stash[SESSION].cache / "draft" / "lab.html"
-        config.stash[DRAFT] = draft
-        config.option.htmlpath = str(draft)
+    session = config.stash[SESSION]
+    path = getattr(config.option, "htmlpath", None)
+    config.stash[PAGE] = Path(path) if path else session.reports / "lab.html"
+    if config.pluginmanager.hasplugin("html"):
+        config.stash[DRAFT] = session.cache / f"draft-{os.getpid()}.html"
+        config.option.htmlpath = str(config.stash[DRAFT])
         config.option.self_contained_html = True
-        config.option.css.append(str(CSS))
-
-
-def terminal_stream(config: pytest.Config) -> Any:
-    """Where progress goes: pytest's terminal, or the standard error that xdist workers share."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if reporter is None or hasattr(config, "workerinput"):
-        return sys.__stderr__
-    return reporter._tw._file
 
 
 def uncaptured(config: pytest.Config) -> Any:
@@ -148,13 +152,7 @@ def uncaptured(config: pytest.Config) -> Any:
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
-    session = config.stash[SESSION]
-    store = "nothing is reused" if session.fresh else "stages whose inputs are unchanged are reused"
-    return [
-        f"lab: profile {session.config.profile} ({session.why})",
-        f"lab: base model {session.config.base_model.source}, data {session.config.data.name}",
-        f"lab: {store}",
-    ]
+    return header(config.stash[SESSION])
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -181,8 +179,10 @@ def check_inputs(config: pytest.Config) -> None:
 
 
 def pytest_configure_node(node: Any) -> None:
-    """All xdist workers share the controller's start, so `--lab-fresh` rebuilds once."""
-    node.workerinput["lab_started"] = node.config.stash[SESSION].started
+    """All xdist workers share the controller's profile, and its start: `--lab-fresh` acts once."""
+    session = node.config.stash[SESSION]
+    node.workerinput["lab_started"] = session.started
+    node.workerinput["lab_profile"] = (session.config.profile, session.why)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -211,6 +211,17 @@ def gate_names(exercise: str) -> list[str]:
     return [gate.name for gate in gates.gates_of(exercise)]
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+    """Give a gate's test the measured values as properties, which `--junitxml` writes."""
+    marker, gate = item.get_closest_marker("exercise"), getattr(item, "funcargs", {}).get("gate")
+    if call.when == "call" and marker and gate:
+        answer = item.config.stash[SESSION].answers.get(marker.args[0])
+        if answer is not None:
+            item.user_properties.extend(answer.properties(gate))
+    return (yield)
+
+
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside the terminal's own, which closes the run
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     config = session.config
@@ -218,14 +229,35 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     if lab_session is not None and hasattr(config, "workeroutput"):
         config.workeroutput["lab"] = lab_session.pack()
     result = yield
-    if lab_session is not None and lab_session.asked and not hasattr(config, "workerinput"):
-        from labkit import report
-
-        report.write_answers(lab_session)
-        if DRAFT in config.stash and config.stash[DRAFT].exists():
-            report.finish_page(config.stash[DRAFT], lab_session.reports / "lab.html")
+    if lab_session is not None and PAGE in config.stash:
+        write_report(config, lab_session)
     retire_html_plugin(config)
     return result
+
+
+def write_report(config: pytest.Config, session: LabSession) -> None:
+    """Write what the run leaves in its reports folder, if it has asked any exercise."""
+    draft = config.stash.get(DRAFT, None)
+    tests = draft.read_text(encoding="utf-8") if draft and draft.exists() else None
+    if draft:
+        draft.unlink(missing_ok=True)
+    if session.asked:
+        from labkit import report
+
+        session.failures = failures(config)
+        report.write(session, tests, config.stash[PAGE])
+
+
+def failures(config: pytest.Config) -> list[Failure]:
+    """The tests that failed or broke, each with what its exception says."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    stats = reporter.stats if reporter else {}
+    found = []
+    for report in (*stats.get("failed", ()), *stats.get("error", ())):
+        crash = getattr(report.longrepr, "reprcrash", None)
+        message = crash.message if crash else report.longreprtext
+        found.append(Failure(report.nodeid, message.removeprefix("AssertionError: ")))
+    return found
 
 
 def retire_html_plugin(config: pytest.Config) -> None:
@@ -243,28 +275,19 @@ def pytest_testnodedown(node: Any, error: Any) -> None:
         node.config.stash[SESSION].absorb(packed)
 
 
-@pytest.hookimpl(optionalhook=True)
-def pytest_html_report_title(report: Any) -> None:
-    report.title = "ML Lab 09: Fine-Tune a Model"
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
-    from labkit import report
-
-    lab_session = session.config.stash[SESSION]
-    if lab_session.asked:
-        prefix.append(report.answers_html(lab_session))
-
-
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     session = config.stash.get(SESSION, None)
     if session is None or not session.asked:
         return
-    terminalreporter.section("six questions, measured" if len(session.asked) == 6 else "answers")
-    for line, markup in answer_lines(session):
+    terminalreporter.section(f"{len(session.asked)} questions, measured")
+    for line, markup in (*answer_table(session, config.option.verbose), *verdict_lines(session)):
         terminalreporter.write_line(line, **markup)
-    terminalreporter.write_line("")
-    if DRAFT in config.stash:
-        terminalreporter.write_line(f"report: {session.reports / 'lab.html'}")
-    terminalreporter.write_line(f"answers: {session.reports / 'answers.json'}")
+    terminalreporter.write_line(f"report: {shortest(config.stash[PAGE])}")
+
+
+def shortest(path: Path) -> str:
+    """The path as seen from here, or in full where it lies elsewhere."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

@@ -31,3 +31,11 @@ class Silent:
     def end(self, note: str = "") -> None: ...
 
     def say(self, line: str) -> None: ...
+
+
+def duration(seconds: float) -> str:
+    """A duration as a person reads it: `0.4 s`, `41 s`, `2 min 5 s`."""
+    if seconds < 59.5:
+        return f"{seconds:.1f} s" if seconds < 9.95 else f"{seconds:.0f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s"

@@ -1,50 +1,138 @@
-"""The files that a run leaves in `reports/`: the page's answers, `answers.json`, `summary.md`.
+"""The files that a run leaves in `reports/`: `lab.html`, `answers.json`, `summary.md`.
 
-Everything goes through Jinja with auto-escaping: text from data never becomes markup.
+Everything goes through Jinja: in HTML every value is escaped, in Markdown by the filter `md`, so
+text from data never becomes markup.
 """
 
+import base64
+import datetime
+import html
 import json
 import os
 import tempfile
+import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from labkit.exercises import BY_ID
+from labkit.lineage import commit
+from labkit.progress import duration
+from labkit.results_table import take_apart
 
 if TYPE_CHECKING:
     from labkit.session import LabSession
 
+TITLE = "ML Lab 09: Fine-Tune a Model"
+LONGEST = 4000  # characters of a post or listing that the page shows
+CSS_PIXEL = 2  # pixels of a plot for one of the page, so that it is crisp on dense screens
+
 
 def environment() -> Environment:
     """The templates of the lab; every name must be defined, every value is escaped in HTML."""
-    return Environment(
+    templates = Environment(
         loader=PackageLoader("labkit"),
         autoescape=select_autoescape(["html", "html.jinja"]),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    templates.filters |= {
+        "shorten": shorten,
+        "md": markdown,
+        "duration": duration,
+        "size": png_size,
+    }
+    return templates
 
 
-def answers_html(session: "LabSession") -> str:
-    """The answers as a fragment of HTML, for the top of pytest-html's page."""
-    page = environment().get_template("answers.html.jinja")
-    return page.render(session=session, exercises=BY_ID)
+def shorten(text: str, longest: int = LONGEST) -> str:
+    """The beginning of a long text, and how much is left out."""
+    left_out = len(text) - longest
+    return text if left_out <= 0 else f"{text[:longest]} … ({left_out:,} characters more)"
+
+
+def markdown(text: str) -> str:
+    """Text for one cell of a Markdown table, without any markup of its own."""
+    line = html.escape(" ".join(text.split()), quote=False)
+    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in line)
+
+
+def png_size(png: str) -> tuple[int, int]:
+    """Width and height, in pixels of the page, of a PNG in base64 (from its IHDR chunk)."""
+    head = base64.b64decode(png[:32])
+    width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
+    return width // CSS_PIXEL, height // CSS_PIXEL
+
+
+def facts(session: "LabSession") -> dict[str, str]:
+    """What was run, by the words that the page's top and `summary.md` have for it."""
+    computed = [stage.seconds for stage in session.stages.values() if not stage.reused]
+    reused = len(session.stages) - len(computed)
+    return {
+        "profile": f"{session.config.profile} ({session.why})",
+        "base model": session.config.base_model.source,
+        "data": session.config.data.name,
+        "date": f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+        "commit": commit() or "not in a checkout",
+        "duration": f"{duration(time.time() - session.started)}; {len(computed)} stages computed, "
+        f"{reused} reused",
+    }
+
+
+def page(session: "LabSession", facts: Mapping[str, str], tests: str | None) -> str:
+    """The report; `tests` is the page that pytest-html wrote, None where it is switched off."""
+    return (
+        environment()
+        .get_template("lab.html.jinja")
+        .render(
+            title=TITLE,
+            session=session,
+            facts=facts,
+            exercises=BY_ID,
+            table=None if tests is None else take_apart(tests),
+        )
+    )
+
+
+def summary(session: "LabSession", facts: Mapping[str, str]) -> str:
+    """The answers as Markdown, for a pull-request comment or a job summary."""
+    template = environment().get_template("summary.md.jinja")
+    return template.render(title=TITLE, session=session, facts=facts, exercises=BY_ID)
 
 
 def answers_dict(session: "LabSession") -> dict[str, Any]:
-    """The content of `answers.json`."""
+    """The content of `answers.json`, as `answers.schema.json` describes it."""
+    now = datetime.datetime.now(datetime.UTC)
     return {
         "schema": 1,
         "profile": session.config.profile,
         "base_model": session.config.base_model.source,
         "data": session.config.data.name,
+        "date": now.isoformat(timespec="seconds"),
+        "commit": commit(),
+        "seconds": round(time.time() - session.started, 3),
         "holds": session.holds,
+        "verdict": session.verdict,
         "unanswered": session.unanswered,
+        "failed_tests": [failure.test for failure in session.failures],
+        "stages": {
+            name: {"reused": stage.reused, "seconds": round(stage.seconds, 3)}
+            for name, stage in session.stages.items()
+        },
         "answers": [answer.to_dict() for answer in session.in_order()],
     }
+
+
+def write(session: "LabSession", tests: str | None, path: Path) -> None:
+    """Write the page to `path`, and `answers.json` and `summary.md` to the reports folder."""
+    answers = json.dumps(answers_dict(session), indent=2, allow_nan=False)
+    write_atomically(session.reports / "answers.json", answers + "\n")
+    top = facts(session)
+    write_atomically(session.reports / "summary.md", summary(session, top))
+    write_atomically(path, page(session, top, tests))
 
 
 def write_atomically(path: Path, content: str) -> None:
@@ -59,26 +147,3 @@ def write_atomically(path: Path, content: str) -> None:
     except BaseException:
         os.unlink(name)
         raise
-
-
-def write_answers(session: "LabSession") -> Path:
-    """Write `answers.json`; returns its path."""
-    path = session.reports / "answers.json"
-    write_atomically(path, json.dumps(answers_dict(session), indent=2, allow_nan=False) + "\n")
-    return path
-
-
-def finish_page(draft: Path, path: Path) -> None:
-    """Put pytest-html's page in its place, with what its template leaves out.
-
-    Its `<html>` tag names no language, which screen readers need, and without a viewport a phone
-    shows the page as wide as a desk.
-    """
-    html = draft.read_text(encoding="utf-8")
-    html = html.replace("<html>", '<html lang="en">', 1).replace(
-        '<meta charset="utf-8"/>',
-        '<meta charset="utf-8"/>\n    '
-        '<meta name="viewport" content="width=device-width, initial-scale=1"/>',
-        1,
-    )
-    write_atomically(path, html)

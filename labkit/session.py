@@ -1,4 +1,4 @@
-"""One run of the lab inside pytest: its settings, its stages, its answers.
+"""One run of the lab inside pytest: its settings, its stages, its answers, its verdict.
 
 The plugin's hooks are thin and ask here; nothing below knows of pytest.
 """
@@ -11,11 +11,28 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.config import LabConfig
 from labkit.exercises import EXERCISES
+from labkit.gates import GateResult
 from labkit.progress import Progress
 
 if TYPE_CHECKING:
     from labkit.answers.model import Answer
     from labkit.lab import Lab
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as this run met it: found in the store or computed, and the seconds that cost."""
+
+    reused: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A test that failed, and what it says."""
+
+    test: str
+    message: str
 
 
 @dataclass
@@ -35,6 +52,8 @@ class LabSession:
     progress: Progress
     asked: set[str] = field(default_factory=set)
     answers: dict[str, "Answer"] = field(default_factory=dict)
+    failures: list[Failure] = field(default_factory=list)
+    absorbed: dict[str, Stage] = field(default_factory=dict)
 
     @cached_property
     def lab(self) -> "Lab":
@@ -59,9 +78,47 @@ class LabSession:
         return [e.id for e in EXERCISES if e.id in self.asked and e.id not in self.answers]
 
     @property
+    def gates(self) -> list[GateResult]:
+        """The gates of every answer, in order."""
+        return [result for answer in self.in_order() for result in answer.gates]
+
+    @property
+    def failing(self) -> list[GateResult]:
+        """The gates that do not hold."""
+        return [result for result in self.gates if not result.holds]
+
+    @property
     def holds(self) -> bool:
         """Whether every exercise asked for is answered and every gate holds."""
-        return not self.unanswered and all(answer.holds for answer in self.answers.values())
+        return not self.unanswered and not self.failing
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words; good news only where no test failed either."""
+        parts = []
+        if self.failing:
+            names = ", ".join(result.gate.name for result in self.failing)
+            verb = "does" if len(self.failing) == 1 else "do"
+            parts.append(f"{len(self.failing)} of {len(self.gates)} gates {verb} not hold: {names}")
+        elif self.gates:
+            parts.append(
+                "The gate holds" if len(self.gates) == 1 else f"All {len(self.gates)} gates hold"
+            )
+        if self.unanswered:
+            parts.append(f"{len(self.unanswered)} of {len(self.asked)} questions not answered")
+        if self.failures:
+            parts.append(f"{len(self.failures)} test{'s' * (len(self.failures) > 1)} failed")
+        return "; ".join(parts) + "."
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages of this run by name; one that any process computed counts as computed."""
+        stages = dict(self.absorbed)
+        entries = self.lab.entries if "lab" in vars(self) else {}
+        for name, entry in entries.items():
+            if name not in stages or not entry.reused:
+                stages[name] = Stage(entry.reused, entry.seconds)
+        return stages
 
     def in_order(self) -> list["Answer"]:
         """The answers in the order of the exercises."""
@@ -72,6 +129,7 @@ class LabSession:
         return {
             "asked": sorted(self.asked),
             "answers": [answer.pack() for answer in self.answers.values()],
+            "stages": {name: (stage.reused, stage.seconds) for name, stage in self.stages.items()},
         }
 
     def absorb(self, packed: Mapping[str, Any]) -> None:
@@ -82,3 +140,6 @@ class LabSession:
         for plain in packed["answers"]:
             answer = Answer.unpack(plain)
             self.answers[answer.exercise] = answer
+        for name, (reused, seconds) in packed["stages"].items():
+            if name not in self.absorbed or not reused:
+                self.absorbed[name] = Stage(reused, seconds)

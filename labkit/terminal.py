@@ -1,32 +1,39 @@
 """What the lab says in the terminal: progress while it computes, answers when it is done."""
 
+import sys
 import textwrap
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import TextIO
+from typing import Any
 
 from labkit.exercises import BY_ID
+from labkit.gates import GateResult
+from labkit.progress import duration
 from labkit.session import LabSession
 
 WIDTH = 78
+Line = tuple[str, dict[str, bool]]  # a line and its markup, as pytest's terminal takes them
 
 
 class TerminalProgress:
-    """Progress in spite of pytest's capture.
+    """Progress in spite of pytest's capture and between its dots.
 
-    On a terminal one live line with stage, share done and time left; elsewhere one plain line
-    when a stage ends, and for a long one a line at every quarter.
+    On a terminal one live line with stage, share done and time left stands in for the line that
+    pytest is writing, which comes back when the stage ends. Elsewhere one plain line tells when a
+    stage ends, and for a long one every quarter. A pytest-xdist worker has no `reporter`; it
+    writes plain lines to the standard error that all workers share.
     """
 
     def __init__(
-        self, stream: Callable[[], TextIO], uncaptured: Callable[[], AbstractContextManager[None]]
+        self, reporter: Callable[[], Any], uncaptured: Callable[[], AbstractContextManager[None]]
     ) -> None:
-        self._stream = stream
+        self._reporter = reporter
         self._uncaptured = uncaptured
         self._stage = ""
         self._started = self._shown = 0.0
         self._quarter = 0
+        self._covered: str | None = None  # pytest's line under the live one
 
     def begin(self, stage: str) -> None:
         self._stage, self._started, self._quarter = stage, time.monotonic(), 0
@@ -35,64 +42,132 @@ class TerminalProgress:
     def advance(self, done: float, note: str = "") -> None:
         now = time.monotonic()
         elapsed = now - self._started
-        left = f", {elapsed / done * (1 - done):.0f} s left" if done > 0 else ""
+        left = f", {duration(elapsed / done * (1 - done))} left" if done > 0 else ""
         line = f"lab: {self._stage} {100 * done:3.0f} %{', ' + note if note else ''}{left}"
         if now - self._shown > 0.2:
             self._shown = now
             self._live(line)
         quarter = int(4 * done)
-        if self._quarter < quarter < 4 and elapsed > 5:
-            self._plain(line)
+        if self._quarter < quarter < 4 and elapsed > 5 and not self._is_live():
+            self.say(line)
         self._quarter = max(self._quarter, quarter)
 
     def end(self, note: str = "") -> None:
-        seconds = time.monotonic() - self._started
-        self.say(f"lab: {self._stage} done in {seconds:.1f} s{', ' + note if note else ''}")
+        took = time.monotonic() - self._started
+        self.say(f"lab: {self._stage} done in {duration(took)}{', ' + note if note else ''}")
 
     def say(self, line: str) -> None:
-        self._write(f"\r\x1b[K{line}\n" if self._is_terminal() else f"{line}\n")
+        """A line that stays; pytest's own line goes on below it."""
+        reporter = self._reporter()
+        with self._uncaptured():
+            if reporter is None:
+                print(f"\n{line}", file=sys.__stderr__, flush=True)
+            elif reporter.isatty():
+                covered = reporter._tw._current_line if self._covered is None else self._covered
+                reporter.rewrite(line[:WIDTH], erase=True)
+                reporter.write(f"\n{covered}", flush=True)
+                self._covered = None
+            else:
+                self._between_dots(reporter, line)
+
+    def _between_dots(self, reporter: Any, line: str) -> None:
+        reporter.ensure_newline()  # makes pytest name the file again before the next dot
+        if reporter._tw.width_of_current_line:
+            reporter.write("\n")
+        # pytest starts a line of its own for a file name, but not for a bare dot.
+        reporter.write(line if reporter.showfspath else f"{line}\n", flush=True)
+
+    def _is_live(self) -> bool:
+        reporter = self._reporter()
+        return reporter is not None and reporter.isatty()
 
     def _live(self, line: str) -> None:
-        if self._is_terminal():
-            self._write(f"\r\x1b[K{line[:WIDTH]}")
-
-    def _plain(self, line: str) -> None:
-        if not self._is_terminal():
-            self._write(f"{line}\n")
-
-    def _is_terminal(self) -> bool:
-        return self._stream().isatty()
-
-    def _write(self, text: str) -> None:
+        if not self._is_live():
+            return
+        reporter = self._reporter()
         with self._uncaptured():
-            self._stream().write(text)
-            self._stream().flush()
+            if self._covered is None:
+                self._covered = reporter._tw._current_line
+            reporter.rewrite(line[:WIDTH], erase=True)
+            reporter.flush()
 
 
-def answer_lines(session: LabSession) -> Iterator[tuple[str, dict[str, bool]]]:
-    """The six questions with their answers and gates: lines, each with its terminal markup."""
+def header(session: LabSession) -> list[str]:
+    """What will run, for the top of pytest's output."""
+    if session.fresh:
+        results = "all computed anew (--lab-fresh)"
+    elif next(session.cache.glob("*/*/manifest.json"), None) is None:
+        results = "all computed, the store is empty"
+    else:
+        results = "stages whose inputs have not changed are reused from the store"
+    lines = (
+        f"profile {session.config.profile} ({session.why})",
+        f"base model {session.config.base_model.source}",
+        f"data {session.config.data.name}",
+        f"results: {results}",
+    )
+    return [wrapped for line in lines for wrapped in _wrap(f"lab: {line}", "     ")]
+
+
+def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
+    """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
+    left = 30
     for answer in session.in_order():
         exercise = BY_ID[answer.exercise]
-        yield "", {}
-        yield from _wrapped(exercise.question, f"{exercise.number}. ", "   ", bold=True)
-        yield from _wrapped(answer.sentence, "   ", "   ")
-        for result in answer.gates:
-            gate = result.gate
-            measured = "nothing" if result.measured is None else f"{result.measured:.4g}"
-            mark = "holds" if result.holds else "FAILS"
-            yield (
-                f"   {mark}: {gate.name} {measured} {gate.sign} {gate.threshold:g}",
-                {"green": True} if result.holds else {"red": True, "bold": True},
-            )
+        if verbosity > 0:
+            yield from _in_full(exercise.number, exercise.question, answer.sentence)
+            yield from ((f"   {_gate(gate)}", _colour(gate.holds)) for gate in answer.gates)
+            yield "", {}
+        elif verbosity < 0:
+            mark = "ok  " if answer.holds else "FAIL"
+            yield f"{exercise.number}  {mark} {answer.headline}"[:WIDTH], _colour(answer.holds)
+        else:
+            yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
     for name in session.unanswered:
-        exercise = BY_ID[name]
-        yield "", {}
-        yield from _wrapped(exercise.question, f"{exercise.number}. ", "   ", bold=True)
-        yield "   NOT ANSWERED: its stages failed, see the errors above", {"red": True}
+        yield f"{BY_ID[name].number}  FAIL not answered: {BY_ID[name].title}", _colour(False)
 
 
-def _wrapped(
-    text: str, first: str, rest: str, **markup: bool
-) -> Iterator[tuple[str, dict[str, bool]]]:
-    for line in textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=rest):
-        yield line, markup
+def verdict_lines(session: LabSession) -> Iterator[Line]:
+    """The verdict, and what each gate that fails may mean."""
+    good = session.holds and not session.failures
+    for line in _wrap(session.verdict, ""):
+        yield line, {**_colour(good), "bold": True}
+    for result in session.failing:
+        for line in _wrap(f"{result.gate.name}: {result.gate.hint}", "   "):
+            yield line, {}
+
+
+def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:
+    for line in _wrap(f"{number}. {question}", "   "):
+        yield line, {"bold": True}
+    for line in _wrap(f"   {sentence}", "   "):
+        yield line, {}
+
+
+def _side_by_side(
+    number: int, headline: str, gates: tuple[GateResult, ...], left: int
+) -> Iterator[Line]:
+    """The headline wrapped in the left column, one gate to a line in the right one."""
+    words = textwrap.wrap(headline, left)
+    for row in range(max(len(words), len(gates))):
+        label = f"{number}" if row == 0 else ""
+        text = words[row] if row < len(words) else ""
+        gate = gates[row] if row < len(gates) else None
+        yield (
+            f"{label:<3}{text:<{left + 1}}{_gate(gate) if gate else ''}".rstrip(),
+            _colour(gate.holds) if gate else {},
+        )
+
+
+def _gate(result: GateResult) -> str:
+    mark = "ok  " if result.holds else "FAIL"
+    gate = result.gate
+    return f"{mark} {gate.name} {result.shown} {gate.sign} {gate.threshold:g}"
+
+
+def _colour(holds: bool) -> dict[str, bool]:
+    return {"green": True} if holds else {"red": True, "bold": True}
+
+
+def _wrap(text: str, rest: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=rest)

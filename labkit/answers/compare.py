@@ -35,6 +35,7 @@ def answer(lab: Lab) -> Answer:
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
     return Answer(
         "compare",
+        f"silhouette {before['silhouette']:.2f} before, {after['silhouette']:.2f} after",
         f"The silhouette of the classes in the full embedding space rises from "
         f"{before['silhouette']:.2f} before to {after['silhouette']:.2f} after fine-tuning "
         f"(1 is perfect, 0 is none; shuffled labels reach {after['null_high']:.2f} at most). "

@@ -15,6 +15,7 @@ def answer(lab: Lab) -> Answer:
     first, last = history.epochs[0], history.epochs[-1]
     return Answer(
         "fine_tune",
+        f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on zero-shot",
         f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct[0])} test "
         f"posts, {100 * margin.value:.1f} points ({100 * margin.low:.1f} to "
         f"{100 * margin.high:.1f}) better than the best zero-shot method (exact McNemar "

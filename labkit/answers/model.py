@@ -6,7 +6,7 @@ blocks is raw; whoever renders it escapes it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, get_args
 
 from labkit import gates
 from labkit.exercises import BY_ID
@@ -23,13 +23,22 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Panels:
+    """Plots that are compared with each other: side by side where there is room for it."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
 class Table:
-    """Rows of text under a header; `best` is the row to mark."""
+    """Rows of text under a header; `best` is the row to mark, and `mark` the word for it."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     best: int | None = None
+    mark: str = "best"
 
 
 @dataclass(frozen=True)
@@ -51,24 +60,37 @@ class Mistakes:
 
 
 @dataclass(frozen=True)
+class Tokenized:
+    """A post as text, and what the model gets of it: tokens and their ids, one for one."""
+
+    title: str
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Listing:
-    """Text to be shown as it is, in fixed width."""
+    """Text to be shown as it is, in fixed width, once it is opened."""
 
     title: str
     text: str
 
 
-Block = Figure | Table | Mistakes | Listing
+Block = Figure | Panels | Table | Mistakes | Tokenized | Listing
+PARTS: dict[str, tuple[str, type]] = {"Panels": ("figures", Figure), "Mistakes": ("rows", Mistake)}
 
 
 @dataclass(frozen=True)
 class Answer:
     """The answer to one exercise.
 
-    `values` are the measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
+    `headline` is the answer in at most 60 characters, `sentence` in full. `values` are the
+    measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
     """
 
     exercise: str
+    headline: str
     sentence: str
     values: Mapping[str, Any]
     blocks: tuple[Block, ...] = ()
@@ -84,8 +106,22 @@ class Answer:
 
     def check(self, name: str) -> None:
         """Raise AssertionError with the claim, the numbers and a hint where a gate fails."""
+        __tracebackhide__ = True  # a failed test shows its own line and this message
         (result,) = (result for result in self.gates if result.gate.name == name)
-        assert result.holds, result.explain()
+        if not result.holds:
+            raise AssertionError(result.explain())
+
+    def properties(self, name: str) -> list[tuple[str, Any]]:
+        """The gate `name` and all measured values as pairs, for JUnit XML."""
+        (result,) = (result for result in self.gates if result.gate.name == name)
+        gate = result.gate
+        return [
+            ("gate", name),
+            ("measured", result.measured),
+            ("direction", gate.sign),
+            ("threshold", gate.threshold),
+            *((f"value.{value}", measured) for value, measured in self.values.items()),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """The entry of `answers.json`: everything but the blocks."""
@@ -94,6 +130,7 @@ class Answer:
             "id": self.exercise,
             "number": exercise.number,
             "question": exercise.question,
+            "headline": self.headline,
             "answer": self.sentence,
             "values": dict(self.values),
             "gates": [
@@ -123,6 +160,7 @@ class Answer:
         """The inverse of `pack`."""
         return cls(
             packed["exercise"],
+            packed["headline"],
             packed["sentence"],
             dict(packed["values"]),
             tuple(_unpack_block(dict(block)) for block in packed["blocks"]),
@@ -148,11 +186,15 @@ def percent_interval(estimate: Estimate) -> str:
     return f"{percent(estimate.value)} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
 
 
-def _unpack_block(block: dict[str, Any]) -> Block:
-    kind = block.pop("kind")
-    if kind == "Mistakes":
-        return Mistakes(block["title"], tuple(Mistake(**row) for row in block["rows"]))
-    if kind == "Table":
-        rows = tuple(tuple(row) for row in block["rows"])
-        return Table(block["title"], tuple(block["header"]), rows, block["best"])
-    return {"Figure": Figure, "Listing": Listing}[kind](**block)
+def _unpack_block(packed: dict[str, Any]) -> Block:
+    kind = packed.pop("kind")
+    if kind in PARTS:
+        field, part = PARTS[kind]
+        packed[field] = [part(**plain) for plain in packed[field]]
+    classes: dict[str, type[Block]] = {block.__name__: block for block in get_args(Block)}
+    return classes[kind](**{name: _tuples(value) for name, value in packed.items()})
+
+
+def _tuples(value: Any) -> Any:
+    """The tuples that JSON turned into lists."""
+    return tuple(map(_tuples, value)) if isinstance(value, list | tuple) else value

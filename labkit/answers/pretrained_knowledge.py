@@ -22,6 +22,7 @@ def answer(lab: Lab) -> Answer:
     nearest = nearest_topic_share(similarity, topics)
     return Answer(
         "pretrained_knowledge",
+        f"same topic {gap.value:.2f} closer ({gap.low:.2f} to {gap.high:.2f}) than different",
         f"Two sentences about the same topic have a mean cosine similarity of {same.mean():.2f}, "
         f"about different topics {different.mean():.2f}: a gap of {gap.value:.2f} "
         f"({gap.low:.2f} to {gap.high:.2f}) before any training. The nearest neighbour of "

@@ -30,6 +30,8 @@ def answer(lab: Lab) -> Answer:
     record = Lineage.load(folder)
     return Answer(
         "save_and_track",
+        f"{len(sizes)} files, {sum(sizes.values()) / MEGABYTE:.1f} MB; weights {ratio:.3f} times "
+        f"the original's",
         f"A fine-tuned model is {len(sizes)} files, {sum(sizes.values()) / MEGABYTE:.1f} MB "
         f"together: {', '.join(sizes)}. Its weights are {sizes[WEIGHTS] / MEGABYTE:.1f} MB, "
         f"{ratio:.3f} times the original's {lab.base.size / MEGABYTE:.1f} MB: the same network "

@@ -22,6 +22,7 @@ def answer(lab: Lab) -> Answer:
     shown, ids, tokens = example(lab)
     return Answer(
         "training_data",
+        f"{median:.0f} tokens in a typical post, {percent(truncated)} cut at {limit}",
         f"A typical post has {median:.0f} tokens; 95 % have at most {high:.0f}, and "
         f"{percent(truncated)} are cut off at {limit}. Tokenized text starts with [CLS], ends with "
         f"[SEP], and splits rare words into pieces marked ##. {sizes['train']} posts train, "

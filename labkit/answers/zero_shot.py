@@ -37,7 +37,13 @@ def answer(lab: Lab) -> Answer:
         *([slice_table(best, slices)] if slices else []),
         confident_mistakes(lab, best, lab.zero_shot[best.method]),
     ]
-    return Answer("zero_shot", _sentence(lab, best, head_accuracy, slices), values, tuple(blocks))
+    headline = f"{percent_interval(best.accuracy)} by {_short_name(best)}"
+    sentence = _sentence(lab, best, head_accuracy, slices)
+    return Answer("zero_shot", headline, sentence, values, tuple(blocks))
+
+
+def _short_name(evaluation: Evaluation) -> str:
+    return evaluation.name.removeprefix("zero-shot: ")
 
 
 def _sentence(
@@ -53,7 +59,7 @@ def _sentence(
         for i, label in enumerate(labels)
     )
     text = (
-        f"{best.name.removeprefix('zero-shot: ').capitalize()} gets "
+        f"{_short_name(best).capitalize()} gets "
         f"{percent_interval(best.accuracy)}; it is wrong on {by_class} posts. "
         f"The pipeline on the base checkpoint has an untrained NLI head: {len(heads)} random heads "
         f"score {percent(heads.mean())} on average, from {percent(heads.min())} to "

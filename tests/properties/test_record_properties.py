@@ -9,11 +9,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.answers.model import Answer, Figure, Listing, Mistake, Mistakes, Table
+from labkit.answers.model import (
+    Answer,
+    Figure,
+    Listing,
+    Mistake,
+    Mistakes,
+    Panels,
+    Table,
+    Tokenized,
+)
 from labkit.config import LabConfig, fingerprint
 from labkit.lineage import Lineage
 from labkit.progress import Silent
-from labkit.report import answers_html
+from labkit.report import page
 from labkit.session import LabSession
 from tests.strategies import any_text, configurations, recipes
 
@@ -92,9 +101,12 @@ def test_a_lineage_holds_no_number_that_json_has_not(tmp_path, number):
 def test_an_answer_survives_the_way_from_a_worker(title, text, sentence):
     answer = Answer(
         "compare",
+        title,
         sentence,
         {"silhouette_gain": 0.5},
         (
+            Panels(title, (Figure(title, text, "cGxvdA=="),)),
+            Tokenized(title, text, (text, title), (1, 2)),
             Figure(title, text, "cGxvdA=="),
             Table(title, (title, text), ((text, title),), best=0),
             Mistakes(title, (Mistake(text, "a", "b", 0.5),)),
@@ -150,18 +162,19 @@ def test_a_report_of_any_text_parses_to_the_same_text(tiny_config, tmp_path_fact
         Figure("plot", text, ""),
         Table("table", ("column",), ((text,),)),
         Mistakes("mistakes", (Mistake(text, "a", "b", 0.5),)),
+        Tokenized("post", text, (text,), (1,)),
         Listing("listing", text),
     )
-    page = parsed(session, f"begin{text}end", blocks)
-    assert f"begin{text}end" in page.text
-    assert page.text.count(text) >= 4
-    assert page.alts == [text]
-    assert "script" not in page.tags
+    found = parsed(session, f"begin{text}end", blocks)
+    assert f"begin{text}end" in found.text
+    assert found.text.count(text) >= 6
+    assert found.alts == [text]
+    assert "script" not in found.tags
 
 
 def parsed(session: LabSession, sentence: str, blocks: tuple[Any, ...]) -> TextOnly:
     parser = TextOnly()
-    session.answers = {"compare": Answer("compare", sentence, {}, blocks)}
-    parser.feed(answers_html(session))
+    session.answers = {"compare": Answer("compare", sentence, sentence, {}, blocks)}
+    parser.feed(page(session, {"data": sentence}, None))
     parser.close()
     return parser
