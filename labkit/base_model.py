@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labkit import minilm
-from labkit.config import ModelSource
-from labkit.data import is_path
+from labkit.config import ModelSource, is_path
 from labkit.errors import LabError
 from labkit.store import Store, file_digest
 

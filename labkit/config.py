@@ -6,6 +6,8 @@ runs with the same fingerprint and the same input files are the same experiment.
 
 import hashlib
 import json
+import re
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -15,6 +17,18 @@ def fingerprint(value: Any) -> str:
     plain = asdict(value) if hasattr(value, "__dataclass_fields__") else value
     canonical = json.dumps(plain, sort_keys=True, ensure_ascii=True, allow_nan=False)
     return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+DATA_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
+
+
+def is_path(source: str) -> bool:
+    """Whether a source is meant as a path: a Hub id is `name` or `owner/name`, nothing else."""
+    return (
+        source.startswith((".", "/", "~"))
+        or source.count("/") > 1
+        or source.lower().endswith(DATA_SUFFIXES)
+    )
 
 
 @dataclass(frozen=True)
@@ -34,18 +48,21 @@ class ModelSource:
 class DataSource:
     """Where the posts come from, and which part of them is used.
 
-    `source` is a Hub id, a folder that `datasets.load_dataset` reads, or `labkit:corpus` for the
-    corpus in the package. `labels` are the groups to keep, in the order of the class indices;
-    `label_texts` their wording for zero-shot methods. Sizes of `None` mean the default: the data
-    set's own validation split, or up to 600 and 150 posts of its train split.
+    `source` is a Hub id, a folder that `datasets.load_dataset` reads, a CSV, JSON lines or Parquet
+    file, or `labkit:corpus` for the corpus in the package. A `label_column` of `None` means
+    `label_text`, or `label` where there is no such column. `labels` are the classes to keep, in
+    the order of the class indices; none given means the lab's two groups where the data has them,
+    else all it has. `label_texts` is the wording of labels for zero-shot methods; a label without
+    one goes by its name. Sizes of `None` mean the default: the data set's own validation split, or
+    up to 600 and 150 posts of its train split.
     """
 
     source: str
     revision: str | None = None
     text_column: str = "text"
-    label_column: str = "label_text"
+    label_column: str | None = None
     labels: tuple[str, ...] = ()
-    label_texts: tuple[str, ...] = ()
+    label_texts: Mapping[str, str] = field(default_factory=dict)
     train_size: int | None = None
     validation_size: int | None = None
     seed: int = 42
@@ -54,6 +71,15 @@ class DataSource:
     def name(self) -> str:
         """The source as a person would say it."""
         return "labkit's own corpus" if self.source == "labkit:corpus" else self.source
+
+    def wording(self, label: str) -> str:
+        """The label as zero-shot methods read it: as given, else its name made readable.
+
+        `sci.space` becomes `sci space`, `creditCard_lost` becomes `credit Card lost`.
+        """
+        if label in self.label_texts:
+            return self.label_texts[label]
+        return " ".join(re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", label).split()) or label
 
 
 @dataclass(frozen=True)
@@ -95,13 +121,7 @@ class LabConfig:
         return cls(
             profile=plain["profile"],
             base_model=ModelSource(**plain["base_model"]),
-            data=DataSource(
-                **{
-                    **data,
-                    "labels": tuple(data["labels"]),
-                    "label_texts": tuple(data["label_texts"]),
-                }
-            ),
+            data=DataSource(**{**data, "labels": tuple(data["labels"])}),
             nli_model=ModelSource(**plain["nli_model"]) if plain["nli_model"] else None,
             recipe=Recipe(**plain["recipe"]),
         )

@@ -2,7 +2,8 @@
 
 Load -> keep the groups asked for -> drop empty posts -> drop train posts that repeat -> drop train
 posts whose text also stands in the test split -> stratified train/validation split. The test
-split is the data set's own, whole: in 20 Newsgroups "bydate" it lies later in time.
+split is the data set's own, whole: in 20 Newsgroups "bydate" it lies later in time. Where a data
+set brings none, a stratified fifth of its posts is set aside first.
 """
 
 import hashlib
@@ -15,24 +16,28 @@ from typing import Any
 import datasets
 import numpy as np
 
+from labkit.classes import Classes, choose_classes
 from labkit.config import DataSource
+from labkit.data_files import read
 from labkit.errors import LabError
-from labkit.store import file_digest
 
-CORPUS = Path(__file__).parent / "corpus"
-SUFFIXES = {".jsonl", ".json", ".csv", ".parquet"}
 EXTRAS: tuple[str, ...] = ("slice", "id")  # columns kept where the data set brings them
 DEFAULT_TRAIN, DEFAULT_VALIDATION = 600, 150
+FEWEST = 4  # posts of a class: one to validate, one to test, two to learn from
 
 
 @dataclass(frozen=True)
 class Cleaning:
-    """How many posts of the groups asked for each step dropped, for train and test together."""
+    """How many posts of the groups asked for each step dropped, for train and test together.
+
+    `set_aside` is the size of a test split that was made because the data set brings none.
+    """
 
     loaded: dict[str, int]
     empty: dict[str, int]
     repeated: int
     also_in_test: int
+    set_aside: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,55 +59,24 @@ class Splits:
         yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
 
 
-def locate(source: DataSource) -> Path:
-    """The local folder of a data set; a Hub id is fetched into (or found in) the Hub cache."""
-    if source.source == "labkit:corpus":
-        return CORPUS
-    folder = Path(source.source).expanduser()
-    if folder.is_dir():
-        return folder
-    if is_path(source.source):
-        raise LabError(f"--lab-dataset {source.source}: there is no such folder")
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(
-                source.source,
-                repo_type="dataset",
-                revision=source.revision,
-                allow_patterns=[f"*{suffix}" for suffix in sorted(SUFFIXES)],
-            )
-        )
-    except Exception as error:
-        raise LabError(
-            f"data set {source.source}: not a folder, and the Hub does not give it "
-            f"({type(error).__name__}); check the name, or go offline with --lab-profile embedded"
-        ) from error
-
-
-def is_path(source: str) -> bool:
-    """Whether a source is meant as a path: a Hub id is `name` or `owner/name`, nothing else."""
-    return source.startswith((".", "/", "~")) or source.count("/") > 1
-
-
-def content_digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each data file of a folder: the fingerprint of the data."""
-    files = sorted(path for path in folder.rglob("*") if path.suffix in SUFFIXES)
-    return {str(path.relative_to(folder)): file_digest(path) for path in files}
-
-
-def load_splits(source: DataSource, folder: Path, cache: Path) -> Splits:
-    """Read, clean and split the posts of `folder`; `cache` takes the Arrow files made on the way.
+def load_splits(source: DataSource, path: Path, cache: Path) -> Splits:
+    """Read, clean and split the posts of `path`; `cache` takes the Arrow files made on the way.
 
     Raises LabError where a column, a group or enough posts are missing.
     """
-    raw = _read(folder, cache)
-    if "train" not in raw or "test" not in raw:
-        raise LabError(f"{source.name}: needs a train and a test split, has {sorted(raw)}")
-    labelled = {name: _keep_groups(split, source) for name, split in raw.items()}
+    raw = read(path, cache)
+    if "train" not in raw:
+        raise LabError(f"{source.name}: needs a train split, has {', '.join(sorted(raw))}")
+    classes = choose_classes(source, raw)
+    labelled = {name: _keep_groups(split, source, classes) for name, split in raw.items()}
     loaded = {name: len(split) for name, split in labelled.items()}
     filled = {name: split.filter(_has_text, batched=True) for name, split in labelled.items()}
+    _check_class_sizes(source, filled, classes.labels)
+    empty = {name: loaded[name] - len(filled[name]) for name in loaded}
+    set_aside = 0
+    if "test" not in filled:
+        filled["train"], filled["test"] = set_test_aside(filled["train"], source.seed)
+        set_aside = len(filled["test"])
     test_texts = _digest_set(filled["test"])
     train, repeated, in_test = _drop_repeats(filled["train"], test_texts)
     if "validation" in filled:
@@ -113,18 +87,24 @@ def load_splits(source: DataSource, folder: Path, cache: Path) -> Splits:
         )
     else:
         train, validation = split_train_validation(source, train)
-    return Splits(
+    splits = Splits(
         train,
         validation,
         filled["test"],
-        source.labels,
-        Cleaning(
-            loaded,
-            {name: loaded[name] - len(filled[name]) for name in loaded},
-            repeated,
-            in_test,
-        ),
+        classes.labels,
+        Cleaning(loaded, empty, repeated, in_test, set_aside),
     )
+    _check_every_class(source, splits)
+    return splits
+
+
+def set_test_aside(posts: datasets.Dataset, seed: int) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """The posts without a stratified fifth, and that fifth; row order plays no part."""
+    order = _canonical_order(posts)
+    labels = np.asarray(posts["label"])[order]
+    test_size = round(len(posts) / 5)
+    test, rest = stratified_sample(labels, (test_size, len(posts) - test_size), seed)
+    return posts.select(sorted(order[rest])), posts.select(sorted(order[test]))
 
 
 def split_train_validation(
@@ -158,7 +138,8 @@ def stratified_sample(
     """Disjoint index arrays of the given sizes, each with the class shares of `labels` within one.
 
     Every class is shuffled once and gives each part its exact share rounded down; the posts that
-    are then missing come from the classes that were rounded down most (largest remainder).
+    are then missing come from the classes that were rounded down most (largest remainder). A class
+    so rare that a part would go without gives it one post where it has enough of them.
     """
     rng = np.random.default_rng(seed)
     classes, counts = np.unique(labels, return_counts=True)
@@ -175,7 +156,30 @@ def stratified_sample(
         ]
         parts.append(np.concatenate([np.arange(0), *rows]))  # also of no posts
         taken += share
+    left = [posts[start:] for posts, start in zip(shuffled, taken, strict=True)]
+    _fill_gaps(parts, np.concatenate([np.arange(0), *left]), labels)
     return tuple(parts)
+
+
+def _fill_gaps(parts: list[np.ndarray], left: np.ndarray, labels: np.ndarray) -> None:
+    """Swap posts, in place, until every part has every class that can spare one for it.
+
+    The post comes from those `left` over, else from the part that has most of its class; it goes
+    against one of the class that the part has most above its share.
+    """
+    classes, members = np.unique(labels, return_inverse=True)
+    totals = np.bincount(members)
+    for part in parts:
+        for rare in np.flatnonzero(np.bincount(members[part], minlength=len(classes)) == 0):
+            counts = np.bincount(members[part], minlength=len(classes))
+            common = (counts - len(part) * totals / len(labels)).argmax()
+            most = max(parts, key=lambda other: int(np.sum(members[other] == rare)))
+            donor = left if rare in members[left] else most
+            enough = 1 if donor is left else 2
+            if counts[common] > 1 and np.sum(members[donor] == rare) >= enough:
+                here = np.flatnonzero(members[part] == common)[-1]
+                there = np.flatnonzero(members[donor] == rare)[-1]
+                part[here], donor[there] = donor[there], part[here]
 
 
 def save_splits(splits: Splits, folder: Path) -> None:
@@ -201,40 +205,58 @@ def text_digest(text: str) -> bytes:
     return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
 
 
-def _read(folder: Path, cache: Path) -> dict[str, datasets.Dataset]:
-    if not content_digests(folder):
-        raise LabError(f"{folder}: holds no {', '.join(sorted(SUFFIXES))} file")
-    try:
-        return dict(datasets.load_dataset(str(folder), cache_dir=str(cache)))
-    except Exception as error:
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
-        raise LabError(f"{folder}: cannot be read as a data set: {reason}") from error
-
-
-def _keep_groups(split: datasets.Dataset, source: DataSource) -> datasets.Dataset:
-    """Rows of the groups asked for, with `label` as the index into `source.labels`."""
-    for column in (source.text_column, source.label_column):
-        if column not in split.column_names:
-            raise LabError(
-                f"{source.name}: no column {column!r}; it has {', '.join(split.column_names)}"
-            )
-    present = set(split.unique(source.label_column))
-    for label in source.labels:
-        if label not in present:
-            known = ", ".join(sorted(map(str, present)))
-            raise LabError(f"{source.name}: no posts of {label!r}; its groups are {known}")
-    index = {label: i for i, label in enumerate(source.labels)}
+def _keep_groups(split: datasets.Dataset, source: DataSource, classes: Classes) -> datasets.Dataset:
+    """Rows of the classes asked for, with `label` as the index into their labels."""
+    index = {label: i for i, label in enumerate(classes.labels)}
 
     def relabel(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
-        rows = [i for i, label in enumerate(batch[source.label_column]) if label in index]
+        labels = [classes.name(value) for value in batch[classes.column]]
+        rows = [i for i, label in enumerate(labels) if label in index]
         kept: dict[str, list[Any]] = {
             name: [batch[name][i] for i in rows] for name in EXTRAS if name in batch
         }
         kept["text"] = [batch[source.text_column][i] or "" for i in rows]
-        kept["label"] = [index[batch[source.label_column][i]] for i in rows]
+        kept["label"] = [index[labels[i]] for i in rows]
         return kept
 
-    return split.map(relabel, batched=True, remove_columns=split.column_names)
+    # Named, or a column of texts called `label` would turn the indices into texts.
+    features = {"text": datasets.Value("string"), "label": datasets.Value("int64")}
+    extras = {name: split.features[name] for name in EXTRAS if name in split.features}
+    return split.map(
+        relabel,
+        batched=True,
+        remove_columns=split.column_names,
+        features=datasets.Features(features | extras),
+    )
+
+
+def _check_class_sizes(
+    source: DataSource, filled: dict[str, datasets.Dataset], labels: tuple[str, ...]
+) -> None:
+    """Raise LabError for classes that have too few posts to learn from and to measure on."""
+    counts = np.bincount(
+        np.concatenate([np.asarray(split["label"], dtype=int) for split in filled.values()]),
+        minlength=len(labels),
+    )
+    few = [f"{label!r} has {n}" for label, n in zip(labels, counts, strict=True) if n < FEWEST]
+    if few:
+        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        raise LabError(
+            f"{source.name}: a class needs {FEWEST} posts or more that are not empty; "
+            f"{', '.join(few[:5])}{more}"
+        )
+
+
+def _check_every_class(source: DataSource, splits: Splits) -> None:
+    """Raise LabError where a split lacks a class, which then could not be learned or measured."""
+    for name, split in splits.items():
+        present = set(split["label"])
+        missing = [label for i, label in enumerate(splits.labels) if i not in present]
+        if missing:
+            raise LabError(
+                f"{source.name}: the {name} split has no posts of {', '.join(map(repr, missing))}; "
+                "add some, ask for more posts, or leave the class out with --lab-labels"
+            )
 
 
 def _has_text(batch: dict[str, list[str]]) -> list[bool]:

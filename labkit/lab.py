@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from labkit import base_model, data, tokenization
+from labkit import base_model, data, data_files, tokenization
 from labkit.config import LabConfig, fingerprint
 from labkit.errors import LabError
 from labkit.lineage import commit
@@ -69,12 +69,12 @@ class Lab:
 
     @cached_property
     def data_folder(self) -> Path:
-        return data.locate(self.config.data)
+        return data_files.locate(self.config.data)
 
     @cached_property
     def data_digests(self) -> dict[str, str]:
         """SHA-256 of every data file."""
-        return data.content_digests(self.data_folder)
+        return data_files.content_digests(self.data_folder)
 
     @cached_property
     def _posts(self) -> Entry:
@@ -84,12 +84,17 @@ class Lab:
                 data.save_splits(splits, folder)
 
         inputs = {"files": self.data_digests, "source": asdict(self.config.data)}
-        return self._stage("posts", inputs, build, ["data"])
+        return self._stage("posts", inputs, build, ["data", "data_files", "classes"])
 
     @cached_property
     def splits(self) -> data.Splits:
         """Clean train, validation and test posts."""
         return data.open_splits(self._posts.path)
+
+    @property
+    def label_texts(self) -> tuple[str, ...]:
+        """The wording of each label for zero-shot methods."""
+        return tuple(self.config.data.wording(label) for label in self.splits.labels)
 
     @cached_property
     def tokenizer(self) -> Any:
@@ -180,7 +185,7 @@ class Lab:
         def compute() -> Arrays:
             from labkit import zero_shot
 
-            texts, names = list(self.splits.test["text"]), self.config.data.label_texts
+            texts, names = list(self.splits.test["text"]), self.label_texts
             scores = {
                 "label_similarity": zero_shot.label_similarity(
                     embedded, self.encoder, self.tokenizer, names
@@ -211,7 +216,7 @@ class Lab:
             "tokens": self._tokens.key,
             "base": self.base.digest,
             "nli": self.nli.digest if self.nli else None,
-            "label_texts": self.config.data.label_texts,
+            "label_texts": self.label_texts,
         }
         code = ["zero_shot", "embeddings", "similarity", "inference", "tokenization"]
         return self._arrays("zero-shot", inputs, compute, code)

@@ -83,7 +83,7 @@ def describe_data(lab: "Lab") -> dict[str, Any]:
         "source": source.name,
         "revision": source.revision,
         "fingerprint": fingerprint(lab.data_digests),
-        "labels": list(source.labels),
+        "labels": list(lab.splits.labels),
         "split_sizes": {name: len(split) for name, split in lab.splits.items()},
         "split_seed": source.seed,
         "cleaning": asdict(lab.splits.cleaning),

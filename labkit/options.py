@@ -1,8 +1,11 @@
-"""The lab's options: each one is `--lab-NAME` on the command line and `lab_NAME` in pytest's ini.
+"""The lab's options, each defined once for pytest, for `labkit`'s commands and for TOML files.
 
-The command line wins. Values are parsed here, before anything heavy is imported.
+`Option("train-size", ...)` is `--lab-train-size` for pytest, `lab_train_size` in its ini file,
+`--train-size` for `labkit fine-tune`, and `train-size` in a `[tool.labkit]` table. Values are
+parsed here, before anything heavy is imported.
 """
 
+import csv
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -41,12 +44,17 @@ def whole_number(low: int, high: int | None = None) -> Callable[[str], int]:
     return parse
 
 
-def rate(text: str) -> float:
-    """A parser of learning rates: above 0, at most 1."""
+def real_number(text: str) -> float:
+    """A parser of numbers."""
     try:
-        number = float(text)
+        return float(text)
     except ValueError:
         raise ArgumentTypeError(f"{text!r} is not a number") from None
+
+
+def rate(text: str) -> float:
+    """A parser of learning rates: above 0, at most 1."""
+    number = real_number(text)
     if not 0 < number <= 1:
         raise ArgumentTypeError(f"{text} is out of range, it takes a number above 0, at most 1")
     return number
@@ -59,14 +67,42 @@ def text(value: str) -> str:
     return value
 
 
+def names(value: str) -> tuple[str, ...]:
+    """A parser of two or more different names between commas; quotes keep a comma in a name."""
+    found = tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+    if len(found) < 2 or not all(found) or len(set(found)) < len(found):
+        raise ArgumentTypeError(f"{value!r} is not two or more different names, as in a,b,c")
+    return found
+
+
+def named(parse: Callable[[str], Any]) -> Callable[[str], tuple[str, Any]]:
+    """A parser of `NAME=VALUE`, the value parsed by `parse`."""
+
+    def parse_pair(pair: str) -> tuple[str, Any]:
+        name, equals, value = pair.partition("=")
+        if not (name.strip() and equals):
+            raise ArgumentTypeError(f"{pair!r} is not of the form NAME=VALUE")
+        try:
+            return name.strip(), parse(value)
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"{name.strip()}: {error}") from None
+
+    return parse_pair
+
+
 @dataclass(frozen=True)
 class Option:
-    """One option: its name without prefix, parser, placeholder, and help."""
+    """One option: its name without prefix, parser, placeholder, and help.
+
+    `kind` is the type that a TOML file gives it: a list for names, a table for an option that can
+    be given several times as NAME=VALUE.
+    """
 
     name: str
     parse: Callable[[str], Any]
     metavar: str
     help: str
+    kind: type = str
 
     @property
     def flag(self) -> str:
@@ -76,30 +112,64 @@ class Option:
     def key(self) -> str:
         return f"lab_{self.name.replace('-', '_')}"
 
+    @property
+    def repeats(self) -> bool:
+        return self.kind is dict
 
-OPTIONS = (
+    @property
+    def toml(self) -> str:
+        """The key in a TOML file: plural where it is a table."""
+        return f"{self.name}s" if self.repeats else self.name
+
+
+RUN_OPTIONS = (
     Option(
         "profile",
         one_of("auto", *PROFILES),
         "NAME",
         "auto (default), embedded (offline) or distilbert (from the Hub)",
     ),
-    Option("dataset", text, "PATH_OR_ID", "a data set's folder or Hub id, for the profile's own"),
+    Option(
+        "dataset",
+        text,
+        "PATH_OR_ID",
+        "a folder, a CSV, JSON lines or Parquet file, or a Hub id, for the profile's own data",
+    ),
+    Option("text-column", text, "NAME", "column with the posts (default: text)"),
+    Option("label-column", text, "NAME", "column with the classes (default: label_text or label)"),
+    Option("labels", names, "A,B,...", "two or more classes to keep (default: all)", list),
+    Option(
+        "label-text",
+        named(text),
+        "LABEL=WORDS",
+        "a label's wording for zero-shot (default: its name made readable); repeatable",
+        dict,
+    ),
     Option("base-model", text, "PATH_OR_ID", "a DistilBERT's folder or Hub id, likewise"),
-    Option("train-size", whole_number(2), "N", "train posts (default: up to 600)"),
-    Option("validation-size", whole_number(2), "N", "validation posts (default: up to 150)"),
-    Option("epochs", whole_number(1), "N", "epochs of fine-tuning (default: 3)"),
-    Option("learning-rate", rate, "RATE", "peak learning rate (default: 5e-5)"),
-    Option("batch-size", whole_number(1), "N", "posts in a training batch (default: 16)"),
-    Option("max-length", whole_number(8, 512), "N", "token limit of a post (default: 256)"),
-    Option("seed", whole_number(0, 2**32 - 1), "N", "seed of head, batches and splits (42)"),
+    Option("train-size", whole_number(2), "N", "train posts (default: up to 600)", int),
+    Option("validation-size", whole_number(2), "N", "validation posts (default: up to 150)", int),
+    Option("epochs", whole_number(1), "N", "epochs of fine-tuning (default: 3)", int),
+    Option("learning-rate", rate, "RATE", "peak learning rate (default: 5e-5)", float),
+    Option("batch-size", whole_number(1), "N", "posts in a training batch (default: 16)", int),
+    Option("max-length", whole_number(8, 512), "N", "token limit of a post (default: 256)", int),
+    Option("seed", whole_number(0, 2**32 - 1), "N", "seed of head, batches and splits (42)", int),
+)
+OPTIONS = (
+    *RUN_OPTIONS,
+    Option("gate", named(real_number), "NAME=VALUE", "a gate's threshold; repeatable", dict),
     Option("reports", text, "DIR", "folder for report, answers and model (default: reports)"),
 )
+PATHS = ("dataset", "base-model", "reports")  # relative to the TOML file that names them
+FLAGS = {
+    "fresh": "compute everything, whatever earlier runs stored",
+    "gates": "print the gates with their thresholds and exit",
+    "report-only": "compute and report; a claim or gate that fails does not fail the run",
+}
 
 
 def join_paths(args: Sequence[str]) -> list[str]:
     """The arguments with `--lab-x PATH` written as `--lab-x=PATH` wherever PATH exists."""
-    flags = {option.flag for option in OPTIONS}
+    flags = {option.flag for option in OPTIONS} | {"--lab-config"}
     joined: list[str] = []
     for arg in args:
         if joined and joined[-1] in flags and Path(arg).exists():
@@ -109,26 +179,54 @@ def join_paths(args: Sequence[str]) -> list[str]:
     return joined
 
 
-def parse_ini(option: Option, value: str) -> Any:
+def parse_ini(option: Option, lines: Sequence[str]) -> Any:
     """Parse an option's value from the ini file; raises LabError that names the key."""
     try:
-        return option.parse(value)
+        values = [option.parse(line) for line in lines]
     except ArgumentTypeError as error:
         raise LabError(f"{option.key} in the ini file: {error}") from None
+    return dict(values) if option.repeats else values[-1]
+
+
+def merge(*layers: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by option name, the first layer that has one winning; tables are joined."""
+    settings: dict[str, Any] = {}
+    for option in OPTIONS:
+        given = [layer[option.name] for layer in layers if layer.get(option.name) is not None]
+        if option.repeats:
+            settings[option.name] = {k: v for table in reversed(given) for k, v in table.items()}
+        else:
+            settings[option.name] = given[0] if given else None
+    return settings
 
 
 def apply(profile: LabConfig, settings: Mapping[str, Any]) -> LabConfig:
     """The profile with the user's settings, by option name, in place of its own."""
     data, base, recipe = profile.data, profile.base_model, profile.recipe
     if dataset := settings.get("dataset"):
-        data = DataSource(dataset, labels=data.labels, label_texts=data.label_texts)
+        data = DataSource(dataset, label_texts=data.label_texts)
     if source := settings.get("base-model"):
         base = ModelSource(source)
-    data = _override(data, settings, "train-size", "validation-size", "seed")
+    data = _override(
+        data, settings, "text-column", "label-column", "labels", "train-size", "validation-size"
+    )
+    data = _override(data, settings, "seed")
+    data = replace(data, label_texts={**data.label_texts, **(settings.get("label-text") or {})})
     recipe = _override(
         recipe, settings, "epochs", "learning-rate", "batch-size", "max-length", "seed"
     )
+    check_label_texts(data, settings.get("label-text") or {})
     return replace(profile, data=data, base_model=base, recipe=recipe)
+
+
+def check_label_texts(data: DataSource, given: Mapping[str, str]) -> None:
+    """Raise LabError for the wording of a label that is not asked for."""
+    for label in given:
+        if data.labels and label not in data.labels:
+            raise LabError(
+                f"--lab-label-text {label}=...: no such label; "
+                f"the labels are {', '.join(data.labels)}"
+            )
 
 
 def _override(part: Any, settings: Mapping[str, Any], *names: str) -> Any:

@@ -1,16 +1,17 @@
 """Sentences for exercise 1, to be compared in pairs: a dozen or more for each topic.
 
-Curated pairs lie beside the corpus in `probes.toml`, by label; for labels without any, posts of
+Curated pairs lie beside the corpus in `probes.json`, by label; for labels without any, posts of
 the train split stand in.
 """
 
-import tomllib
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from labkit.data import CORPUS, Splits
+from labkit.data import Splits
+from labkit.data_files import CORPUS
 
 PER_TOPIC = 12
 EXCERPT = 200  # characters of a drawn post
@@ -29,9 +30,9 @@ class Probes:
     curated: bool
 
 
-def choose_probes(splits: Splits, seed: int, curated: Path = CORPUS / "probes.toml") -> Probes:
+def choose_probes(splits: Splits, seed: int, curated: Path = CORPUS / "probes.json") -> Probes:
     """The curated sentences for the splits' labels, or as many posts drawn from the train split."""
-    pairs: dict[str, list[list[str]]] = tomllib.loads(curated.read_text(encoding="utf-8"))
+    pairs: dict[str, list[list[str]]] = json.loads(curated.read_text(encoding="utf-8"))
     if all(label in pairs for label in splits.labels):
         sentences = [
             (text, topic)

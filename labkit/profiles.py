@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from labkit.config import DataSource, LabConfig, ModelSource
 
-GROUPS = ("rec.sport.baseball", "sci.space")
-GROUP_TEXTS = ("baseball", "space")
+GROUP_TEXTS = {"rec.sport.baseball": "baseball", "sci.space": "space"}
+GROUPS = tuple(GROUP_TEXTS)
 
 DISTILBERT = LabConfig(
     profile="distilbert",

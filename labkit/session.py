@@ -4,7 +4,7 @@ The plugin's hooks are thin and ask here; nothing below knows of pytest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,7 +40,8 @@ class LabSession:
     """State of one run.
 
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
-    them; an exercise whose stages failed is asked and not answered.
+    them; an exercise whose stages failed is asked and not answered. `limits` are the thresholds
+    by gate name.
     """
 
     config: LabConfig
@@ -50,6 +51,7 @@ class LabSession:
     started: float
     fresh: bool
     progress: Progress
+    limits: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     answers: dict[str, "Answer"] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -69,7 +71,7 @@ class LabSession:
         from labkit.answers import answer
 
         if exercise not in self.answers:
-            self.answers[exercise] = answer(exercise, self.lab)
+            self.answers[exercise] = replace(answer(exercise, self.lab), limits=self.limits)
         return self.answers[exercise]
 
     @property

@@ -42,7 +42,11 @@ def tiny_config(tiny_checkpoint: Path, tiny_dataset: Path) -> LabConfig:
     return LabConfig(
         profile="embedded",
         base_model=ModelSource(str(tiny_checkpoint)),
-        data=DataSource(str(tiny_dataset), labels=LABELS, label_texts=("baseball", "space")),
+        data=DataSource(
+            str(tiny_dataset),
+            labels=LABELS,
+            label_texts={LABELS[0]: "baseball", LABELS[1]: "space"},
+        ),
         recipe=replace(Recipe(), learning_rate=5e-3, max_length=64, batch_size=8),
     )
 

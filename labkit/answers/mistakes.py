@@ -36,7 +36,12 @@ def slice_table(evaluation: Evaluation, slices: dict[str, tuple[int, Estimate]])
 
 
 def confident_mistakes(lab: Lab, evaluation: Evaluation, scores: np.ndarray) -> Mistakes:
-    """The posts that a method got wrong with the highest confidence."""
+    """The posts that a method got wrong with the highest confidence.
+
+    Of a method that was drawn several times, the first draw's.
+    """
+    if scores.ndim == 3:
+        scores = scores[0]
     if evaluation.method == "label_similarity":
         scores = probabilities(SHARPNESS * scores)
     elif evaluation.method == "fine_tuned":

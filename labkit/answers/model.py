@@ -4,8 +4,9 @@ Plain data, so that it travels from a pytest-xdist worker to the controller and 
 blocks is raw; whoever renders it escapes it.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, get_args
 
 from labkit import gates
@@ -87,6 +88,7 @@ class Answer:
 
     `headline` is the answer in at most 60 characters, `sentence` in full. `values` are the
     measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
+    `limits` are the run's thresholds by gate name; a gate without one keeps its own.
     """
 
     exercise: str
@@ -94,11 +96,12 @@ class Answer:
     sentence: str
     values: Mapping[str, Any]
     blocks: tuple[Block, ...] = ()
+    limits: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def gates(self) -> tuple[gates.GateResult, ...]:
         """The exercise's gates with the values measured for them."""
-        return gates.check(self.exercise, self.values)
+        return gates.check(self.exercise, self.values, self.limits)
 
     @property
     def holds(self) -> bool:
@@ -132,14 +135,14 @@ class Answer:
             "question": exercise.question,
             "headline": self.headline,
             "answer": self.sentence,
-            "values": dict(self.values),
+            "values": {name: finite(value) for name, value in self.values.items()},
             "gates": [
                 {
                     "name": result.gate.name,
                     "direction": result.gate.sign,
                     "threshold": result.gate.threshold,
                     "unit": result.gate.unit,
-                    "measured": result.measured,
+                    "measured": finite(result.measured),
                     "holds": result.holds,
                 }
                 for result in self.gates
@@ -164,7 +167,13 @@ class Answer:
             packed["sentence"],
             dict(packed["values"]),
             tuple(_unpack_block(dict(block)) for block in packed["blocks"]),
+            dict(packed["limits"]),
         )
+
+
+def finite(value: Any) -> Any:
+    """The value, or None for a number that is NaN or infinite, which JSON cannot say."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def with_interval(name: str, estimate: Estimate) -> dict[str, float]:

@@ -19,6 +19,11 @@ def answer(lab: Lab) -> Answer:
     truncated = float(np.mean(lengths > limit))
     sizes = {name: len(split) for name, split in lab.splits.items()}
     cleaning = lab.splits.cleaning
+    set_aside = (
+        f" The data brings no test split; {cleaning.set_aside} posts, stratified, were set aside."
+        if cleaning.set_aside
+        else ""
+    )
     shown, ids, tokens = example(lab)
     return Answer(
         "training_data",
@@ -27,7 +32,8 @@ def answer(lab: Lab) -> Answer:
         f"{percent(truncated)} are cut off at {limit}. Tokenized text starts with [CLS], ends with "
         f"[SEP], and splits rare words into pieces marked ##. {sizes['train']} posts train, "
         f"{sizes['validation']} validate, {sizes['test']} test; {sum(cleaning.empty.values())} "
-        f"empty posts and {cleaning.repeated + cleaning.also_in_test} repeated ones were dropped.",
+        f"empty posts and {cleaning.repeated + cleaning.also_in_test} repeated ones were dropped."
+        f"{set_aside}",
         {
             "median_tokens": float(median),
             "p95_tokens": float(high),
@@ -38,6 +44,7 @@ def answer(lab: Lab) -> Answer:
             **{f"empty_{name}_posts": count for name, count in cleaning.empty.items()},
             "repeated_posts": cleaning.repeated,
             "train_posts_also_in_test": cleaning.also_in_test,
+            "posts_set_aside_for_test": cleaning.set_aside,
         },
         (
             plots.token_histogram(lengths.tolist(), limit),

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from labkit.evaluation import METHODS
+from labkit.evaluation import METHODS, ZERO_SHOT
 from labkit.plugin import gate_names
 
 pytestmark = pytest.mark.exercise("compare")
@@ -36,15 +36,16 @@ def test_numbers_are_those_of_scikit_learn(lab, evaluation):
 
 
 def test_it_is_at_least_as_good_as_the_majority(lab, evaluation):
-    if evaluation.method == "untrained_nli":
-        pytest.skip("an untrained head is only as good as its luck; exercise 2 measures that")
+    if evaluation.method in ZERO_SHOT:
+        pytest.skip("it knows nothing of the classes' sizes; a gate of exercise 2 judges it")
     assert evaluation.accuracy.value >= lab.evaluations["majority"].accuracy.value
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_classes_are_further_apart_than_shuffled_labels(lab, when):
+def test_no_shuffle_of_the_labels_stands_further_apart(lab, when):
+    """Among very few posts a shuffle can fall on the true labels, so a tie is no failure."""
     measured = lab.separations[when]
-    assert measured["silhouette"] > measured["null_high"]
+    assert measured["silhouette"] >= measured["null_high"] - 1e-9
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

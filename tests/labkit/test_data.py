@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from labkit import data
+from labkit import data, data_files
 from labkit.config import DataSource
 from labkit.errors import LabError
 
@@ -20,7 +20,11 @@ def write_posts(folder, **splits):
     for name, posts in splits.items():
         lines = [json.dumps({"text": text, "label_text": label}) for text, label in posts]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    return DataSource(str(folder), labels=LABELS, label_texts=("baseball", "space"))
+    return DataSource(
+        str(folder),
+        labels=LABELS,
+        label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
+    )
 
 
 def posts(count, prefix):
@@ -28,7 +32,7 @@ def posts(count, prefix):
 
 
 def load(source, tmp_path):
-    return data.load_splits(source, data.locate(source), tmp_path / "cache")
+    return data.load_splits(source, data_files.locate(source), tmp_path / "cache")
 
 
 def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
@@ -109,9 +113,9 @@ def test_a_folder_without_data_is_an_error(tmp_path):
 
 def test_the_fingerprint_follows_the_content(tmp_path):
     write_posts(tmp_path / "d", train=posts(4, "a"))
-    before = data.content_digests(tmp_path / "d")
+    before = data_files.content_digests(tmp_path / "d")
     write_posts(tmp_path / "d", train=posts(5, "a"))
-    assert data.content_digests(tmp_path / "d") != before
+    assert data_files.content_digests(tmp_path / "d") != before
 
 
 @pytest.mark.skipif(not NEWSGROUPS.exists(), reason="../shared/data/20_newsgroups is not there")

@@ -52,7 +52,10 @@ def test_help_lists_every_option(tmp_path):
         (["--lab-learning-rate", "-1"], "takes a number above 0, at most 1"),
         (["--lab-learning-rate", "nan"], "takes a number above 0, at most 1"),
         (["--lab-max-length", "4096"], "takes from 8 to 512"),
-        (["--lab-dataset", "./nowhere"], "--lab-dataset ./nowhere: there is no such folder"),
+        (
+            ["--lab-dataset", "./nowhere"],
+            "--lab-dataset ./nowhere: there is no such file or folder",
+        ),
         (["--lab-base-model", "./nowhere"], "--lab-base-model ./nowhere: there is no such"),
         (["-o", "lab_epochs=0"], "lab_epochs in the ini file: 0 is out of range"),
         (["--lab-no-such-option"], "unrecognized arguments: --lab-no-such-option"),

@@ -1,0 +1,203 @@
+"""The gates: no number, no pass; thresholds from profile, file and command line; exit codes."""
+
+import json
+import math
+from dataclasses import replace
+
+import pytest
+
+from labkit import gates
+from labkit.answers.model import Answer
+from labkit.errors import LabError
+from labkit.gates import GATES, GateResult, check_threshold, thresholds
+from labkit.profiles import PROFILES
+from tests.labkit.test_plugin import pytest_run
+from tests.subjects import LABELS, TOPIC_WORDS
+
+NAMES = [gate.name for gate in GATES]
+
+
+def ends(gate):
+    """A measured number that holds the gate and one that fails it, a step around the threshold."""
+    better = 1 if gate.at_least else -1
+    return gate.threshold + better * 0.01, gate.threshold - better * 0.01
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+def test_a_gate_holds_on_one_side_of_its_threshold_only(gate):
+    good, bad = ends(gate)
+    assert GateResult(gate, gate.threshold).holds
+    assert GateResult(gate, good).holds
+    assert not GateResult(gate, bad).holds
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+@pytest.mark.parametrize("measured", [None, math.nan, math.inf, -math.inf])
+def test_no_gate_holds_without_a_number(gate, measured):
+    assert not GateResult(gate, measured).holds
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+def test_a_failed_gate_says_claim_numbers_and_where_to_look(gate):
+    _, bad = ends(gate)
+    answer = Answer(gate.exercise, "", "", {gate.name: bad})
+    with pytest.raises(AssertionError) as caught:
+        answer.check(gate.name)
+    claim, measured, threshold, hint = str(caught.value).splitlines()
+    assert claim == gate.claim
+    assert measured.split()[1] == f"{bad:.4g}"
+    assert threshold.split()[1:4] == [gate.name, gate.sign, f"{gate.threshold:g}"]
+    assert len(hint.removeprefix("  hint:").split()) > 5
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+def test_a_gate_whose_value_is_missing_fails_the_check(gate):
+    with pytest.raises(AssertionError, match="measured: nothing"):
+        Answer(gate.exercise, "", "", {}).check(gate.name)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+def test_a_threshold_of_the_run_replaces_the_gates_own(gate):
+    good, bad = ends(gate)
+    limits = {gate.name: bad}
+    lenient = Answer(gate.exercise, "", "", {gate.name: bad}, limits=limits)
+    lenient.check(gate.name)
+    assert Answer.unpack(lenient.pack()).gates == lenient.gates
+    strict = replace(lenient, limits={gate.name: good})
+    with pytest.raises(AssertionError):
+        strict.check(gate.name)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+def test_every_threshold_of_every_profile_can_be_met_and_missed(gate):
+    for profile in PROFILES:
+        limit = thresholds(profile, {})[gate.name]
+        check_threshold(gate, limit)
+        if gate.name != "split_overlap":  # not one post, and none is the fewest there can be
+            assert gate.low < limit < gate.high
+
+
+def test_the_users_threshold_wins_over_the_profiles():
+    assert thresholds("distilbert", {})["fine_tuned_accuracy"] == 0.90
+    assert thresholds("distilbert", {"fine_tuned_accuracy": 0.7})["fine_tuned_accuracy"] == 0.7
+    assert thresholds("embedded", {}) | {} == {g.name: g.threshold for g in GATES}
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 85, -0.1])
+def test_an_impossible_threshold_says_what_is_possible(value):
+    with pytest.raises(LabError, match=r"fine_tuned_accuracy: .* is out of range, it takes 0 to 1"):
+        thresholds("embedded", {"fine_tuned_accuracy": value})
+
+
+def test_an_unknown_gate_lists_those_there_are():
+    with pytest.raises(LabError) as caught:
+        thresholds("embedded", {"acuracy": 0.9})
+    assert all(name in str(caught.value) for name in NAMES)
+
+
+def test_not_a_number_becomes_null_in_json():
+    answer = Answer("fine_tune", "", "", {"fine_tuned_accuracy": math.nan, "steps": 3})
+    plain = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert plain["values"] == {"fine_tuned_accuracy": None, "steps": 3}
+    assert {gate["measured"] for gate in plain["gates"]} == {None}
+
+
+def test_the_table_has_every_gate_under_its_question():
+    lines = gates.table_lines(thresholds("embedded", {"loss_ratio": 0.123}))
+    for gate in GATES:
+        (row,) = (i for i, line in enumerate(lines) if line.split()[:1] == [gate.name])
+        above = [line for line in lines[:row] if line[:1].isdigit()]
+        assert above[-1].endswith(gate.question)
+    assert any("loss_ratio" in line and "<= 0.123" in line for line in lines)
+
+
+@pytest.fixture(scope="module")
+def shuffled(tmp_path_factory):
+    """Posts whose labels have nothing to do with their words: nothing can be learned."""
+    folder = tmp_path_factory.mktemp("shuffled") / "posts"
+    folder.mkdir()
+    for name, size in (("train", 64), ("test", 24)):
+        rows = []
+        for i in range(size):
+            words = TOPIC_WORDS[LABELS[i // 2 % 2]]
+            text = " ".join([*words[i % 5 :], str(i), name])
+            rows.append(json.dumps({"text": text, "label": LABELS[i % 2]}))
+        (folder / f"{name}.jsonl").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory, shuffled, tiny_checkpoint):
+    """The lab on shuffled labels, gated, then with the same settings reported only."""
+    folder = tmp_path_factory.mktemp("gated")
+    settings = folder / "lab.toml"
+    settings.write_text(
+        f'profile = "embedded"\nbase-model = "{tiny_checkpoint}"\ndataset = "{shuffled}"\n'
+        "max-length = 64\nepochs = 1\n[gates]\nsilhouette_gain = 0.5\nsize_ratio = 2\n"
+    )
+    common = ("--lab-config", str(settings), "--lab-gate", "silhouette_gain=0.4", "-q")
+    select = ("-k", "test_gate and (fine_tune or compare or save)")
+    return {
+        name: (pytest_run(*common, *select, *more, folder=folder), folder / "reports")
+        for name, more in {"gated": (), "report-only": ("--lab-report-only",)}.items()
+    }
+
+
+def test_a_run_whose_gates_fail_exits_with_1_and_names_them(runs):
+    run, reports = runs["gated"]
+    assert run.returncode == 1, run.stdout + run.stderr
+    failed = {
+        line.split("[")[1].split("]")[0]
+        for line in run.stdout.splitlines()
+        if line.startswith("FAILED")
+    }
+    assert {"fine_tuned_accuracy", "margin_low", "silhouette_gain"} <= failed
+    assert "The fine-tuned model is right on most of the posts it has never seen." in run.stdout
+    assert not failed & {"size_ratio", "reload_difference"}
+    assert (reports / "answers.json").exists()
+
+
+def test_report_only_reports_the_same_and_exits_with_0(runs):
+    run, reports = runs["report-only"]
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "xfailed" in run.stdout
+    assert "do not hold" in run.stdout
+    answers = json.loads((reports / "answers.json").read_text())
+    assert answers["holds"] is False
+    assert "test_gate[fine_tuned_accuracy]" in " ".join(answers["failed_tests"])
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_profile(runs):
+    _, reports = runs["report-only"]
+    answers = json.loads((reports / "answers.json").read_text())["answers"]
+    limits = {gate["name"]: gate["threshold"] for a in answers for gate in a["gates"]}
+    assert limits["silhouette_gain"] == 0.4
+    assert limits["size_ratio"] == 2
+    assert limits["reload_difference"] == 1e-5
+
+
+def test_lab_gates_prints_the_table_and_runs_nothing(tmp_path):
+    run = pytest_run(
+        *("--lab-gates", "--lab-profile", "embedded", "--lab-gate", "size_ratio=1.5"),
+        folder=tmp_path,
+        PYTHONPROFILEIMPORTTIME="1",
+    )
+    assert run.returncode == 0
+    assert run.stdout.startswith("Gates of profile embedded (asked for)\n1. How similar")
+    assert "size_ratio               <= 1.5" in run.stdout
+    assert "| torch\n" not in run.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("size_ratio", "'size_ratio' is not of the form NAME=VALUE"),
+        ("size_ratio=small", "size_ratio: 'small' is not a number"),
+        ("size=1", "there is no such gate; there are topic_gap_low"),
+    ],
+)
+def test_a_wrong_gate_is_a_usage_error(tmp_path, argument, message):
+    run = pytest_run("--lab-profile", "embedded", f"--lab-gate={argument}", folder=tmp_path)
+    assert run.returncode == 4
+    assert message in run.stderr

@@ -1,0 +1,198 @@
+"""The lab on data of one's own: formats, classes, a test split that is made, all six exercises."""
+
+import json
+import random
+from dataclasses import replace
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+
+from labkit import data, data_files
+from labkit.answers import answer
+from labkit.config import DataSource
+from labkit.exercises import EXERCISES
+from labkit.lab import Lab
+from labkit.store import Store
+from tests.subjects import COMMON_WORDS, TOPIC_WORDS
+
+GERMAN = {
+    "Küche": ["Rührschüssel", "Schneebesen", "Hefeteig", "Gewürze", "Soße", "Backofen", "Zwiebel"],
+    "Garten": ["Rosenbeet", "Gießkanne", "Kompost", "Unkraut", "Rasenmäher", "Hecke", "Blüte"],
+    "Straßenverkehr": ["Ampel", "Radweg", "Vorfahrt", "Überholverbot", "Kreuzung", "Tempolimit"],
+}
+FILLER = ["heute", "und", "wir", "der", "eine", "neue", "für", "über", "wieder", "schön", "ganz"]
+
+
+def rows_of(words, counts, filler, seed=0):
+    rng = random.Random(seed)
+    rows = []
+    for label, count in counts.items():
+        for _ in range(count):
+            post = [*rng.choices(words[label], k=4), *rng.choices(filler, k=8)]
+            rng.shuffle(post)
+            rows.append({"text": " ".join(post), "label": label})
+    rng.shuffle(rows)
+    return pd.DataFrame(rows)
+
+
+def load(path, tmp_path, **settings):
+    source = DataSource(str(path), **settings)
+    return data.load_splits(source, data_files.locate(source), tmp_path / "cache")
+
+
+def english(baseball, space, seed=0):
+    counts = dict(zip(TOPIC_WORDS, (baseball, space), strict=True))
+    return rows_of(TOPIC_WORDS, counts, COMMON_WORDS, seed)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "json", "parquet"])
+def test_a_file_of_each_format_gives_the_same_splits(tmp_path, suffix):
+    frame = english(30, 30)
+    path = tmp_path / f"posts.{suffix}"
+    if suffix == "csv":
+        frame.to_csv(path, index=False)
+    elif suffix == "parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_json(path, orient="records", lines=suffix == "jsonl")
+    splits = load(path, tmp_path)
+    assert splits.labels == tuple(TOPIC_WORDS)
+    assert [len(split) for _, split in splits.items()] == [39, 9, 12]
+    assert splits.cleaning.set_aside == 12
+    (tmp_path / "reference").mkdir()
+    frame.sample(frac=1, random_state=3).to_csv(tmp_path / "reference" / "any.csv", index=False)
+    other = load(tmp_path / "reference", tmp_path)
+    for (_, split), (_, expected) in zip(splits.items(), other.items(), strict=True):
+        assert set(split["text"]) == set(expected["text"])
+
+
+def test_columns_can_be_named(tmp_path):
+    english(30, 30).rename(columns={"text": "body", "label": "topic"}).to_csv(
+        tmp_path / "posts.csv", index=False
+    )
+    splits = load(tmp_path / "posts.csv", tmp_path, text_column="body", label_column="topic")
+    assert splits.train.column_names == ["text", "label"]
+
+
+def test_whole_numbers_are_labels_in_the_order_of_their_values(tmp_path):
+    frame = english(30, 30)
+    frame["label"] = [10 if label == "sci.space" else 9 for label in frame["label"]]
+    frame.to_csv(tmp_path / "posts.csv", index=False)
+    assert load(tmp_path / "posts.csv", tmp_path).labels == ("9", "10")
+
+
+def test_class_names_of_a_hub_data_set_are_labels(tmp_path):
+    frame = english(30, 30)
+    frame["label"] = (frame["label"] == "sci.space").astype(int)
+    posts = datasets.Dataset.from_pandas(frame, preserve_index=False)
+    named = posts.cast_column("label", datasets.ClassLabel(names=["sport", "space"]))
+    named.to_parquet(str(tmp_path / "posts.parquet"))
+    splits = load(tmp_path / "posts.parquet", tmp_path)
+    assert splits.labels == ("space", "sport")
+    assert "rocket" in " ".join(splits.test.filter(lambda row: row["label"] == 0)["text"])
+
+
+def test_the_labs_two_groups_are_the_default_where_the_data_has_them(tmp_path):
+    words = {**TOPIC_WORDS, "sci.med": ["dose", "nurse", "virus", "fever", "clinic"]}
+    rows_of(words, dict.fromkeys(words, 20), COMMON_WORDS).to_csv(
+        tmp_path / "posts.csv", index=False
+    )
+    assert load(tmp_path / "posts.csv", tmp_path).labels == tuple(TOPIC_WORDS)
+    asked = load(tmp_path / "posts.csv", tmp_path, labels=("sci.med", "sci.space"))
+    assert asked.labels == ("sci.med", "sci.space")
+
+
+@pytest.mark.parametrize("counts", [(500, 4), (2000, 5), (7, 33)])
+def test_a_rare_class_is_in_every_split(tmp_path, counts):
+    english(*counts).to_csv(tmp_path / "posts.csv", index=False)
+    splits = load(tmp_path / "posts.csv", tmp_path, train_size=min(200, sum(counts) // 2))
+    for _, split in splits.items():
+        assert set(split["label"]) == {0, 1}
+    texts = [text for _, split in splits.items() for text in split["text"]]
+    assert len(texts) == len(set(texts))
+
+
+def test_shares_stay_within_one_post_when_a_rare_class_is_helped(tmp_path):
+    labels = np.array([0] * 996 + [1] * 4)
+    parts = data.stratified_sample(labels, (600, 150), 1)
+    for part in parts:
+        expected = len(part) * 4 / 1000
+        assert 1 <= (labels[part] == 1).sum() <= expected + 1
+    assert len(set(parts[0]) & set(parts[1])) == 0
+
+
+@pytest.mark.parametrize(
+    ("label", "wording"),
+    [
+        ("rec.sport.hockey", "rec sport hockey"),
+        ("credit_card-lost", "credit card lost"),
+        ("cardLost", "card Lost"),
+        ("Straßenverkehr", "Straßenverkehr"),
+        ("+1", "1"),
+        ("???", "???"),
+    ],
+)
+def test_a_label_without_wording_goes_by_its_readable_name(label, wording):
+    assert DataSource("x").wording(label) == wording
+    assert DataSource("x", label_texts={label: "given"}).wording(label) == "given"
+
+
+@pytest.fixture(scope="module")
+def own_lab(tiny_config, tmp_path_factory):
+    def build(frame, **settings):
+        folder = tmp_path_factory.mktemp("own")
+        frame.to_csv(folder / "posts.csv", index=False)
+        source = DataSource(str(folder / "posts.csv"), **settings)
+        config = replace(tiny_config, data=source, recipe=replace(tiny_config.recipe, epochs=1))
+        return Lab(config, Store(folder / "store"), folder / "model")
+
+    return build
+
+
+def check_all_answers(lab):
+    for exercise in EXERCISES:
+        measured = answer(exercise.id, lab)
+        assert all(result.measured is not None for result in measured.gates)
+        json.dumps(measured.to_dict(), allow_nan=False)
+    return measured
+
+
+def test_forty_rows_go_through_all_exercises(own_lab):
+    lab = own_lab(english(20, 20))
+    check_all_answers(lab)
+    assert [len(split) for _, split in lab.splits.items()] == [26, 6, 8]
+    assert (
+        "no test split; 8 posts, stratified, were set aside"
+        in answer("training_data", lab).sentence
+    )
+
+
+def test_badly_unbalanced_classes_go_through_all_exercises(own_lab):
+    lab = own_lab(english(120, 5))
+    check_all_answers(lab)
+    majority = lab.evaluations["majority"]
+    assert majority.accuracy.value == pytest.approx(24 / 25)
+    assert majority.macro_f1.value < 0.5
+
+
+def test_a_dozen_classes_go_through_all_exercises(own_lab):
+    words = {f"class_{i}": [f"word{i}{letter}" for letter in "abcdef"] for i in range(12)}
+    lab = own_lab(rows_of(words, dict.fromkeys(words, 8), COMMON_WORDS))
+    check_all_answers(lab)
+    assert len(lab.splits.labels) == 12
+    assert not lab.probes.curated
+
+
+def test_three_classes_of_german_text_go_through_all_exercises(own_lab):
+    counts = dict.fromkeys(GERMAN, 30)
+    lab = own_lab(
+        rows_of(GERMAN, counts, FILLER),
+        labels=("Küche", "Garten", "Straßenverkehr"),
+        label_texts={"Küche": "cooking"},
+    )
+    check_all_answers(lab)
+    assert lab.splits.labels == ("Küche", "Garten", "Straßenverkehr")
+    assert lab.label_texts == ("cooking", "Garten", "Straßenverkehr")
+    assert "Straßenverkehr posts" in answer("zero_shot", lab).sentence
