@@ -99,12 +99,14 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
     }
 
 
-def commit() -> str | None:
-    """The commit of the checkout that labkit runs from, `+` for local changes; None outside git."""
-    here = Path(__file__).parent
+def commit(folder: Path = Path(__file__).parent) -> str | None:
+    """The commit of the checkout around `folder`, `+` for local changes; None outside git.
+
+    Without a folder, of the one that labkit runs from.
+    """
     try:
         head = subprocess.run(
-            ["git", "-C", str(here), "describe", "--always", "--abbrev=12", "--dirty=+"],
+            ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+"],
             capture_output=True,
             text=True,
             timeout=10,

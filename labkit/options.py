@@ -157,6 +157,13 @@ RUN_OPTIONS = (
 OPTIONS = (
     *RUN_OPTIONS,
     Option("gate", named(real_number), "NAME=VALUE", "a gate's threshold; repeatable", dict),
+    Option(
+        "tolerance",
+        named(real_number),
+        "NAME=VALUE",
+        "how much worse a metric may get under --lab-compare; repeatable",
+        dict,
+    ),
     Option("reports", text, "DIR", "folder for report, answers and model (default: reports)"),
 )
 PATHS = ("dataset", "base-model", "reports")  # relative to the TOML file that names them
@@ -167,9 +174,16 @@ FLAGS = {
 }
 
 
+# Options that can stand alone: without a value they mean the baseline in the reports folder.
+BASELINE_OPTIONS = {
+    "compare": ("RUN_OR_FILE", "fail where a metric is worse than in the baseline or another run"),
+    "pin": ("FILE", "make this run the baseline if it passes"),
+}
+
+
 def join_paths(args: Sequence[str]) -> list[str]:
     """The arguments with `--lab-x PATH` written as `--lab-x=PATH` wherever PATH exists."""
-    flags = {option.flag for option in OPTIONS} | {"--lab-config"}
+    flags = {option.flag for option in OPTIONS} | {"--lab-config", "--lab-compare"}
     joined: list[str] = []
     for arg in args:
         if joined and joined[-1] in flags and Path(arg).exists():

@@ -4,21 +4,23 @@ Hooks here are thin; the work is in `labkit.session`, `labkit.lab` and `labkit.r
 the top of this module imports torch, so `pytest --help` and `--collect-only` stay quick.
 """
 
+import json
 import os
 import time
 from collections.abc import Generator
 from contextlib import nullcontext
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labkit import gates, options, profiles, settings_file
+from labkit import gates, history, options, profiles, settings_file
 from labkit.config import LabConfig, is_path
 from labkit.errors import LabError
 from labkit.exercises import BY_ID
 from labkit.session import Failure, LabSession
-from labkit.terminal import TerminalProgress, answer_table, header, verdict_lines
+from labkit.terminal import TerminalProgress, answer_table, comparison_lines, header, verdict_lines
 
 if TYPE_CHECKING:
     from labkit.answers.model import Answer
@@ -48,6 +50,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="FILE.toml",
         help="settings in place of the [tool.labkit] table of pyproject.toml",
     )
+    for name, (metavar, meaning) in options.BASELINE_OPTIONS.items():
+        group.addoption(f"--lab-{name}", metavar=metavar, nargs="?", const="", help=meaning)
     for name, meaning in options.FLAGS.items():
         group.addoption(f"--lab-{name}", action="store_true", help=meaning)
 
@@ -90,12 +94,17 @@ def pytest_configure(config: pytest.Config) -> None:
         lab_config = options.apply(choice.profile, settings)
         check_paths(lab_config)
         limits = gates.thresholds(lab_config.profile, settings["gate"])
+        history.with_tolerances(settings["tolerance"])
+        reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
+        asked = config.option.lab_compare
+        baseline = None if asked is None else history.find(asked, reports)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
-    reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
     config.stash[SESSION] = LabSession(
         config=lab_config,
         limits=limits,
+        baseline=baseline,
+        tolerances=settings["tolerance"],
         why=choice.why,
         reports=reports,
         cache=cache_folder(config),
@@ -262,6 +271,10 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     result = yield
     if lab_session is not None and PAGE in config.stash:
         write_report(config, lab_session)
+        if lab_session.regressions and not config.option.lab_report_only:
+            session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+        if lab_session.answers:
+            keep_record(config, lab_session, lab_session.holds and not session.exitstatus)
     retire_html_plugin(config)
     return result
 
@@ -277,6 +290,19 @@ def write_report(config: pytest.Config, session: LabSession) -> None:
 
         session.failures = failures(config)
         report.write(session, tests, config.stash[PAGE])
+
+
+def keep_record(config: pytest.Config, session: LabSession, passed: bool) -> None:
+    """Add the run to the history, and make it the baseline where that was asked for."""
+    from labkit.lineage import commit
+    from labkit.report import write_atomically
+
+    record = session.record(passed, commit(config.invocation_params.dir))
+    record.append(session.reports)
+    pin = config.option.lab_pin
+    if pin is not None and passed:
+        path = Path(config.invocation_params.dir, pin or session.reports / history.BASELINE)
+        write_atomically(path, json.dumps(asdict(record), indent=2) + "\n")
 
 
 def failures(config: pytest.Config) -> list[Failure]:
@@ -314,6 +340,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     terminalreporter.section(f"{len(session.asked)} questions, measured")
     for line, markup in (*answer_table(session, config.option.verbose), *verdict_lines(session)):
         terminalreporter.write_line(line, **markup)
+    for line, markup in comparison_lines(session):
+        terminalreporter.write_line(line, **markup)
+    if config.option.lab_pin is not None and not session.holds:
+        terminalreporter.write_line("not pinned as the baseline: the run failed", red=True)
     terminalreporter.write_line(f"report: {shortest(config.stash[PAGE])}")
 
 

@@ -122,6 +122,8 @@ def answers_dict(session: "LabSession") -> dict[str, Any]:
             name: {"reused": stage.reused, "seconds": round(stage.seconds, 3)}
             for name, stage in session.stages.items()
         },
+        "compared_with": session.comparison.baseline.run if session.comparison else None,
+        "regressions": [change.metric.name for change in session.regressions],
         "answers": [answer.to_dict() for answer in session.in_order()],
     }
 

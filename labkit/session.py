@@ -3,15 +3,18 @@
 The plugin's hooks are thin and ask here; nothing below knows of pytest.
 """
 
+import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.config import LabConfig
+from labkit import history
+from labkit.config import LabConfig, fingerprint
 from labkit.exercises import EXERCISES
 from labkit.gates import GateResult
+from labkit.history import Comparison, Record
 from labkit.progress import Progress
 
 if TYPE_CHECKING:
@@ -41,7 +44,7 @@ class LabSession:
 
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
     them; an exercise whose stages failed is asked and not answered. `limits` are the thresholds
-    by gate name.
+    by gate name; `baseline` is the run to compare with.
     """
 
     config: LabConfig
@@ -52,6 +55,8 @@ class LabSession:
     fresh: bool
     progress: Progress
     limits: Mapping[str, float] = field(default_factory=dict)
+    baseline: Record | None = None
+    tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     answers: dict[str, "Answer"] = field(default_factory=dict)
     failures: list[Failure] = field(default_factory=list)
@@ -91,8 +96,56 @@ class LabSession:
 
     @property
     def holds(self) -> bool:
-        """Whether every exercise asked for is answered and every gate holds."""
-        return not self.unanswered and not self.failing
+        """Whether every exercise asked for is answered, every gate holds, nothing regressed."""
+        return not self.unanswered and not self.failing and not self.regressions
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """This run against the baseline, where there is one."""
+        if self.baseline is None:
+            return None
+        return history.compare(self.baseline, self.values, self.description, self.tolerances)
+
+    @property
+    def regressions(self) -> tuple[history.Change, ...]:
+        """The metrics that are worse than in the baseline."""
+        return self.comparison.regressions if self.comparison else ()
+
+    @property
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Every measured value of the exercises that were asked for, by exercise."""
+        from labkit.answers.model import finite
+
+        return {
+            name: {key: finite(value) for key, value in self.answers[name].values.items()}
+            if name in self.answers
+            else {}
+            for name in sorted(self.asked)
+        }
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What this run is made of, in the words of the history."""
+        return {
+            "profile": self.config.profile,
+            "base_model": self.config.base_model.source,
+            "data_fingerprint": fingerprint(self.lab.data_digests),
+            "labels": list(self.lab.splits.labels),
+            "recipe": asdict(self.config.recipe),
+        }
+
+    def record(self, passed: bool, commit: str | None) -> Record:
+        """This run as a line of the history."""
+        started = datetime.datetime.fromtimestamp(self.started, datetime.UTC)
+        return Record(
+            run=history.new_run_name(started),
+            when=started.isoformat(timespec="seconds"),
+            commit=commit,
+            data=self.config.data.name,
+            passed=passed,
+            values=self.values,
+            **self.description,
+        )
 
     @property
     def verdict(self) -> str:
@@ -108,6 +161,9 @@ class LabSession:
             )
         if self.unanswered:
             parts.append(f"{len(self.unanswered)} of {len(self.asked)} questions not answered")
+        if self.regressions:
+            names = ", ".join(change.metric.name for change in self.regressions)
+            parts.append(f"worse than the baseline: {names}")
         if self.failures:
             parts.append(f"{len(self.failures)} test{'s' * (len(self.failures) > 1)} failed")
         return "; ".join(parts) + "."

@@ -137,6 +137,20 @@ def verdict_lines(session: LabSession) -> Iterator[Line]:
             yield line, {}
 
 
+def comparison_lines(session: LabSession) -> Iterator[Line]:
+    """The metrics against those of the baseline, and what else is not as it was then."""
+    if session.comparison is None:
+        return
+    baseline = session.comparison.baseline
+    yield f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):", {"bold": True}
+    for change in session.comparison.changes:
+        for line in _wrap(f"   {change.shown}", "      "):
+            yield line, _colour(not change.regressed) if change.regressed else {}
+    for difference in session.comparison.differences:
+        for line in _wrap(f"   not the same {difference}", "      "):
+            yield line, {"yellow": True}
+
+
 def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:
     for line in _wrap(f"{number}. {question}", "   "):
         yield line, {"bold": True}

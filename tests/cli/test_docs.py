@@ -11,6 +11,7 @@ from labkit import gates, options, profiles, settings_file
 DOCS = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 FLAGS = {option.flag: option for option in options.OPTIONS}
 SWITCHES = {f"--lab-{name}" for name in options.FLAGS}
+BASELINES = {f"--lab-{name}" for name in options.BASELINE_OPTIONS}
 
 
 def blocks(kind):
@@ -27,7 +28,7 @@ def parse(command):
     settings, args = {}, shlex.split(command)[1:]
     while args:
         flag, _, value = args.pop(0).partition("=")
-        if not flag.startswith("--lab-") or flag in SWITCHES:
+        if not flag.startswith("--lab-") or flag in SWITCHES | BASELINES:
             continue
         option = FLAGS[flag]
         parsed = option.parse(value or args.pop(0))
