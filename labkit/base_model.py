@@ -16,7 +16,7 @@ from labkit.errors import LabError
 from labkit.store import Store, file_digest
 
 if TYPE_CHECKING:
-    from transformers import DistilBertForSequenceClassification, DistilBertModel
+    from transformers import DistilBertModel
 
 Model = TypeVar("Model")
 WEIGHTS = "model.safetensors"
@@ -70,7 +70,7 @@ def resolve(source: ModelSource, store: Store) -> BaseModel:
     if not folder.is_dir():
         if is_path(source.source):
             raise LabError(f"--lab-base-model {source.source}: there is no such folder")
-        folder = _from_hub(source)
+        folder = hub_snapshot(source, f"base model {source.source}")
     check_architecture(folder, source)
     revision = source.revision or (folder.name if folder.parent.name == "snapshots" else None)
     return BaseModel(folder, source.source, revision, check_weights(folder, source))
@@ -115,22 +115,29 @@ def load_encoder(base: BaseModel) -> "DistilBertModel":
     return _quietly(lambda: DistilBertModel.from_pretrained(str(base.folder), **SAFE)).eval()
 
 
-def load_classifier(
-    folder: Path, labels: tuple[str, ...] | None = None, **settings: Any
-) -> "DistilBertForSequenceClassification":
+def load_classifier(folder: Path, labels: tuple[str, ...] | None = None, **settings: Any) -> Any:
     """A classifier on the checkpoint in `folder`, in float32.
 
-    With `labels` the head is new, drawn from torch's current random state; without, the
-    checkpoint must bring its own.
+    With `labels` it is a DistilBERT whose head is new, drawn from torch's current random state;
+    without, the checkpoint must bring its own head and can be of any architecture that
+    transformers knows.
     """
-    from transformers import DistilBertForSequenceClassification
+    from transformers import (
+        AutoModelForSequenceClassification,
+        DistilBertForSequenceClassification,
+    )
 
-    if labels is not None:
-        settings |= {
-            "num_labels": len(labels),
-            "id2label": dict(enumerate(labels)),
-            "label2id": {label: i for i, label in enumerate(labels)},
-        }
+    if labels is None:
+        return _quietly(
+            lambda: AutoModelForSequenceClassification.from_pretrained(
+                str(folder), **settings, **SAFE
+            )
+        ).eval()
+    settings |= {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
     return _quietly(
         lambda: DistilBertForSequenceClassification.from_pretrained(str(folder), **settings, **SAFE)
     ).eval()
@@ -157,7 +164,8 @@ def _quietly(load: Callable[[], Model]) -> Model:
         logging.set_verbosity(level)
 
 
-def _from_hub(source: ModelSource) -> Path:
+def hub_snapshot(source: ModelSource, where: str) -> Path:
+    """The files of a checkpoint on the Hub, or in its cache; `where` starts the error's line."""
     from huggingface_hub import snapshot_download
 
     try:
@@ -168,6 +176,6 @@ def _from_hub(source: ModelSource) -> Path:
         )
     except Exception as error:
         raise LabError(
-            f"base model {source.source}: not a folder, and the Hub does not give it "
+            f"{where}: not a folder, and the Hub does not give it "
             f"({type(error).__name__}); check the name, or go offline with --lab-profile embedded"
         ) from error

@@ -1,7 +1,7 @@
 """The classes of a data set: which column names them, and which of them are asked for."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import datasets
@@ -55,6 +55,26 @@ def choose_classes(source: DataSource, raw: Raw) -> Classes:
         )
     default = GROUPS if present.issuperset(GROUPS) else tuple(_sorted(present))
     return Classes(column, names, source.labels or default)
+
+
+def in_order(classes: Classes, order: tuple[str, ...]) -> Classes:
+    """The classes in the order of a given model's outputs; none given leaves them as they are.
+
+    Raises LabError that says which labels differ, unless both have the same ones.
+    """
+    only_model = sorted({*order} - {*classes.labels})
+    only_data = sorted({*classes.labels} - {*order})
+    parts = [
+        f"only the {who} has {_listed([repr(label) for label in labels])}"
+        for who, labels in (("model", only_model), ("data", only_data))
+        if labels
+    ]
+    if order and parts:
+        raise LabError(
+            f"--lab-fine-tuned: its labels are not the data's: {'; '.join(parts)}; choose the "
+            "data's with --lab-labels, or name the model's in id2label of its config.json"
+        )
+    return replace(classes, labels=order or classes.labels)
 
 
 def label_column(source: DataSource, raw: Raw) -> str:

@@ -109,6 +109,7 @@ class LabConfig:
     data: DataSource
     nli_model: ModelSource | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    fine_tuned: ModelSource | None = None  # trained elsewhere; without one the lab trains its own
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-able copy; `from_dict` is its inverse."""
@@ -124,4 +125,5 @@ class LabConfig:
             data=DataSource(**{**data, "labels": tuple(data["labels"])}),
             nli_model=ModelSource(**plain["nli_model"]) if plain["nli_model"] else None,
             recipe=Recipe(**plain["recipe"]),
+            fine_tuned=ModelSource(**plain["fine_tuned"]) if plain["fine_tuned"] else None,
         )

@@ -16,7 +16,7 @@ from typing import Any
 import datasets
 import numpy as np
 
-from labkit.classes import Classes, choose_classes
+from labkit.classes import Classes, choose_classes, in_order
 from labkit.config import DataSource
 from labkit.data_files import read
 from labkit.errors import LabError
@@ -59,15 +59,17 @@ class Splits:
         yield from (("train", self.train), ("validation", self.validation), ("test", self.test))
 
 
-def load_splits(source: DataSource, path: Path, cache: Path) -> Splits:
+def load_splits(source: DataSource, path: Path, cache: Path, order: tuple[str, ...] = ()) -> Splits:
     """Read, clean and split the posts of `path`; `cache` takes the Arrow files made on the way.
+
+    `order` are the same labels as a given model numbers them.
 
     Raises LabError where a column, a group or enough posts are missing.
     """
     raw = read(path, cache)
     if "train" not in raw:
         raise LabError(f"{source.name}: needs a train split, has {', '.join(sorted(raw))}")
-    classes = choose_classes(source, raw)
+    classes = in_order(choose_classes(source, raw), order)
     labelled = {name: _keep_groups(split, source, classes) for name, split in raw.items()}
     loaded = {name: len(split) for name, split in labelled.items()}
     filled = {name: split.filter(_has_text, batched=True) for name, split in labelled.items()}

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import datasets
 import numpy as np
@@ -32,9 +32,6 @@ from labkit.embeddings import mean_pool
 from labkit.hardware import Hardware
 from labkit.inference import run_batches
 from labkit.progress import ignore
-
-if TYPE_CHECKING:
-    from transformers import DistilBertForSequenceClassification
 
 Report = Callable[[float, str], None]
 IN_MEMORY = "in_memory.safetensors"
@@ -112,7 +109,9 @@ def fine_tune(
         started = time.perf_counter()
         trainer.train()
         seconds = time.perf_counter() - started
-    logits, _ = classify(model.eval(), list(validation["input_ids"]))
+    # The Trainer has wrapped `forward` in autocast; outside training everything is float32.
+    model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
+    logits, _ = classify(model, list(validation["input_ids"]))
     save_file({"logits": logits}, str(folder / IN_MEMORY))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
@@ -155,16 +154,19 @@ def training_arguments(recipe: Recipe, hardware: Hardware, scratch: str) -> Trai
 
 
 def classify(
-    model: "DistilBertForSequenceClassification",
+    model: Any,
     sequences: list[list[int]],
     report: Callable[[float], None] = ignore,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Logits (posts, classes) and mean-pooled unit embeddings (posts, dim) in one pass, float32."""
+    """Logits (posts, classes) and mean-pooled unit embeddings (posts, dim) in one pass, float32.
+
+    `model` is any sequence classifier of transformers; the embeddings are those of its last layer.
+    """
 
     def forward(ids: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        hidden = model.distilbert(ids, attention_mask=mask).last_hidden_state
-        logits = model.classifier(torch.relu(model.pre_classifier(hidden[:, 0])))
-        return logits, torch.nn.functional.normalize(mean_pool(hidden, mask), dim=1)
+        output = model(ids, attention_mask=mask, output_hidden_states=True)
+        hidden = output.hidden_states[-1]
+        return output.logits, torch.nn.functional.normalize(mean_pool(hidden, mask), dim=1)
 
     pad_id = model.config.pad_token_id or 0
     logits, embeddings = run_batches(forward, sequences, pad_id, model.device, report)

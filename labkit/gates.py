@@ -32,6 +32,7 @@ class Gate:
     hint: str
     low: float = -math.inf
     high: float = math.inf
+    of_training: bool = False  # says nothing about a model that was trained elsewhere
 
     @property
     def question(self) -> str:
@@ -157,6 +158,7 @@ GATES = (
         "The training loss falls from the first epoch to the last.",
         "The learning rate may be too small to learn or too large to settle.",
         low=0,
+        of_training=True,
     ),
     Gate(
         "silhouette_gain",
@@ -202,18 +204,22 @@ def gates_of(exercise: str) -> tuple[Gate, ...]:
     return tuple(gate for gate in GATES if gate.exercise == exercise)
 
 
-def thresholds(profile: str, overrides: Mapping[str, float]) -> dict[str, float]:
+def thresholds(
+    profile: str, overrides: Mapping[str, float], trains: bool = True
+) -> dict[str, float]:
     """Every gate's threshold by name: the user's, else the profile's, else the table's.
 
+    A run that does not train has no gates of training, and an override of one is an error.
     Raises LabError for a name that is no gate and for a number that its gate cannot measure.
     """
-    table = {gate.name: gate for gate in GATES}
+    table = {gate.name: gate for gate in GATES if trains or not gate.of_training}
     for name, value in overrides.items():
         if name not in table:
             raise LabError(f"gate {name}: there is no such gate; there are {', '.join(table)}")
         check_threshold(table[name], value)
     own = {name: gate.threshold for name, gate in table.items()}
-    return own | PROFILE_THRESHOLDS.get(profile, {}) | dict(overrides)
+    profiles_own = PROFILE_THRESHOLDS.get(profile, {})
+    return {name: overrides.get(name, profiles_own.get(name, own[name])) for name in table}
 
 
 def check_threshold(gate: Gate, value: float) -> None:
@@ -227,16 +233,18 @@ def check_threshold(gate: Gate, value: float) -> None:
 def check(
     exercise: str, values: Mapping[str, Any], limits: Mapping[str, float] | None = None
 ) -> tuple[GateResult, ...]:
-    """Each gate of an exercise with the value measured for it, against `limits` by gate name."""
+    """Each gate of an exercise with the value measured for it.
+
+    With `limits`, by gate name, the thresholds are those, and a gate without one does not apply.
+    """
     results = []
     for gate in gates_of(exercise):
         measured = values.get(gate.name)
-        limit = (limits or {}).get(gate.name, gate.threshold)
-        results.append(
-            GateResult(
-                replace(gate, threshold=limit), None if measured is None else float(measured)
-            )
-        )
+        if limits:
+            if gate.name not in limits:
+                continue
+            gate = replace(gate, threshold=limits[gate.name])
+        results.append(GateResult(gate, None if measured is None else float(measured)))
     return tuple(results)
 
 
@@ -245,6 +253,8 @@ def table_lines(limits: Mapping[str, float]) -> list[str]:
     lines: list[str] = []
     question = ""
     for gate in GATES:
+        if gate.name not in limits:
+            continue
         if gate.question != question:
             question = gate.question
             lines += ["", f"{BY_ID[gate.exercise].number}. {question}"]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from safetensors.numpy import load_file, save_file
 
-from labkit import base_model, data, data_files, tokenization
+from labkit import base_model, data, data_files, given_model, tokenization
 from labkit.config import LabConfig, fingerprint
 from labkit.errors import LabError
 from labkit.lineage import commit
@@ -67,6 +67,17 @@ class Lab:
         """The pre-trained checkpoint, checked."""
         return base_model.resolve(self.config.base_model, self.store)
 
+    @property
+    def trains(self) -> bool:
+        """Whether the lab trains the model itself, or measures one that was trained elsewhere."""
+        return self.config.fine_tuned is None
+
+    @cached_property
+    def given(self) -> Path | None:
+        """The checkpoint that was trained elsewhere, checked; None where the lab trains its own."""
+        source = self.config.fine_tuned
+        return given_model.resolve(source) if source else None
+
     @cached_property
     def data_folder(self) -> Path:
         return data_files.locate(self.config.data)
@@ -80,10 +91,12 @@ class Lab:
     def _posts(self) -> Entry:
         def build(folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=self.store.root) as cache:
-                splits = data.load_splits(self.config.data, self.data_folder, Path(cache))
+                splits = data.load_splits(self.config.data, self.data_folder, Path(cache), order)
                 data.save_splits(splits, folder)
 
-        inputs = {"files": self.data_digests, "source": asdict(self.config.data)}
+        source = self.config.fine_tuned
+        order = given_model.label_order(self.given, source) if self.given and source else ()
+        inputs = {"files": self.data_digests, "source": asdict(self.config.data), "order": order}
         return self._stage("posts", inputs, build, ["data", "data_files", "classes"])
 
     @cached_property
@@ -97,29 +110,46 @@ class Lab:
         return tuple(self.config.data.wording(label) for label in self.splits.labels)
 
     @cached_property
-    def tokenizer(self) -> Any:
+    def base_tokenizer(self) -> Any:
         """The base model's tokenizer."""
         return tokenization.load_tokenizer(self.base.folder)
 
     @cached_property
-    def _tokens(self) -> Entry:
+    def tokenizer(self) -> Any:
+        """The fine-tuned model's tokenizer: the base model's, or what a given model brings."""
+        return tokenization.load_tokenizer(self.given) if self.given else self.base_tokenizer
+
+    def _tokenized(self, tokenizer: Any, model: str) -> Entry:
+        """The token ids of all splits; `model` is the digest of the weights that they are for."""
+
         def build(folder: Path) -> None:
             with tempfile.TemporaryDirectory(dir=self.store.root) as scratch:
                 tokens = tokenization.tokenize_splits(
-                    self.splits, self.tokenizer, self.config.recipe.max_length, Path(scratch)
+                    self.splits, tokenizer, self._max_length, Path(scratch)
                 )
                 data.save_splits(tokens, folder)
 
-        inputs = {
-            "posts": self._posts.key,
-            "base": self.base.digest,
-            "max_length": self.config.recipe.max_length,
-        }
+        inputs = {"posts": self._posts.key, "base": model, "max_length": self._max_length}
         return self._stage("tokens", inputs, build, ["data", "tokenization"])
 
     @cached_property
+    def _base_tokens(self) -> Entry:
+        return self._tokenized(self.base_tokenizer, self.base.digest)
+
+    @cached_property
+    def _tokens(self) -> Entry:
+        if self.given is None:
+            return self._base_tokens
+        return self._tokenized(self.tokenizer, file_digest(self.given / base_model.WEIGHTS))
+
+    @cached_property
+    def base_tokens(self) -> data.Splits:
+        """The splits with the base model's token ids."""
+        return data.open_splits(self._base_tokens.path)
+
+    @cached_property
     def tokens(self) -> data.Splits:
-        """The splits with token ids."""
+        """The splits with the fine-tuned model's token ids."""
         return data.open_splits(self._tokens.path)
 
     @cached_property
@@ -155,7 +185,9 @@ class Lab:
         def compute() -> Arrays:
             from labkit.embeddings import embed
 
-            ids = tokenization.encode(self.tokenizer, list(self.probes.texts), self._max_length)
+            ids = tokenization.encode(
+                self.base_tokenizer, list(self.probes.texts), self._max_length
+            )
             return {"embeddings": embed(self.encoder, ids)}
 
         inputs = {"probes": fingerprint(self.probes), "base": self.base.digest}
@@ -169,9 +201,13 @@ class Lab:
         def compute() -> Arrays:
             from labkit.embeddings import embed
 
-            return self._per_split(lambda ids, report: (embed(self.encoder, ids, report),), ("",))
+            return self._per_split(
+                self.base_tokens,
+                lambda ids, report: (embed(self.encoder, ids, report),),
+                ("",),
+            )
 
-        inputs = {"tokens": self._tokens.key, "base": self.base.digest}
+        inputs = {"tokens": self._base_tokens.key, "base": self.base.digest}
         return self._arrays("base-embeddings", inputs, compute, ["embeddings", "inference"])
 
     @cached_property
@@ -188,13 +224,13 @@ class Lab:
             texts, names = list(self.splits.test["text"]), self.label_texts
             scores = {
                 "label_similarity": zero_shot.label_similarity(
-                    embedded, self.encoder, self.tokenizer, names
+                    embedded, self.encoder, self.base_tokenizer, names
                 )
             }
             untrained = base_model.load_classifier(self.base.folder, ("0", "1"))
             scores["untrained_nli"] = zero_shot.untrained_nli(
                 untrained.to(self.device),
-                self.tokenizer,
+                self.base_tokenizer,
                 texts,
                 names,
                 self._max_length,
@@ -213,7 +249,7 @@ class Lab:
             return scores
 
         inputs = {
-            "tokens": self._tokens.key,
+            "tokens": self._base_tokens.key,
             "base": self.base.digest,
             "nli": self.nli.digest if self.nli else None,
             "label_texts": self.label_texts,
@@ -229,6 +265,27 @@ class Lab:
 
     @cached_property
     def _fine_tuned(self) -> Entry:
+        return self._trained if self.given is None else self._taken(self.given)
+
+    def _taken(self, given: Path) -> Entry:
+        """The given model's files, with its logits as it was given."""
+
+        def build(folder: Path) -> None:
+            from labkit.fine_tune import IN_MEMORY, classify
+
+            given_model.take(given, self.tokenizer, folder)
+            model = base_model.load_classifier(given).to(self.device)
+            logits, _ = classify(model, list(self.tokens.validation["input_ids"]))
+            save_file({"logits": logits}, str(folder / IN_MEMORY))
+
+        weights, config = (
+            file_digest(given / name) for name in (base_model.WEIGHTS, "config.json")
+        )
+        inputs = {"tokens": self._tokens.key, "weights": weights, "config": config}
+        return self._stage("given-model", inputs, build, ["given_model", "fine_tune", "inference"])
+
+    @cached_property
+    def _trained(self) -> Entry:
         def build(folder: Path) -> None:
             from labkit.fine_tune import fine_tune
 
@@ -255,7 +312,7 @@ class Lab:
 
     @cached_property
     def history(self) -> "History":
-        """How the fine-tune went."""
+        """How the fine-tune went; there is none of a model that was trained elsewhere."""
         from labkit.fine_tune import History
 
         return History.load(self._fine_tuned.path / "history.json")
@@ -274,7 +331,9 @@ class Lab:
 
             model = base_model.load_classifier(self.fine_tuned_folder).to(self.device)
             return self._per_split(
-                lambda ids, report: classify(model, ids, report), ("logits_", "embeddings_")
+                self.tokens,
+                lambda ids, report: classify(model, ids, report),
+                ("logits_", "embeddings_"),
             )
 
         inputs = {"fine_tuned": self._fine_tuned.key, "tokens": self._tokens.key}
@@ -298,7 +357,7 @@ class Lab:
                 ),
             }
 
-        inputs = {"tokens": self._tokens.key, "base": self.base.digest}
+        inputs = {"tokens": self._base_tokens.key, "base": self.base.digest}
         return self._arrays("baselines", inputs, compute, ["baselines"])
 
     @cached_property
@@ -416,11 +475,12 @@ class Lab:
 
     def _per_split(
         self,
+        tokens: data.Splits,
         run: Callable[[list[list[int]], Callable[[float], None]], tuple[np.ndarray, ...]],
         prefixes: tuple[str, ...],
     ) -> dict[str, np.ndarray]:
         """`run` over the token ids of all splits in one go, cut apart again."""
-        ids = {name: list(split["input_ids"]) for name, split in self.tokens.items()}
+        ids = {name: list(split["input_ids"]) for name, split in tokens.items()}
         arrays = run([row for rows in ids.values() for row in rows], self.progress.advance)
         ends = np.cumsum([len(rows) for rows in ids.values()])[:-1]
         return {

@@ -32,6 +32,7 @@ class Lineage:
     base_model: dict[str, Any]
     data: dict[str, Any]
     recipe: dict[str, Any]
+    trained_elsewhere: str | None
     hardware: dict[str, Any]
     machine: dict[str, Any]
     packages: dict[str, str]
@@ -57,8 +58,10 @@ def record(lab: "Lab", model: Path) -> Lineage:
     for name, evaluation in lab.evaluations.items():
         metrics[f"{name}_accuracy"] = evaluation.accuracy.value
         metrics[f"{name}_macro_f1"] = evaluation.macro_f1.value
-    metrics["best_epoch"] = lab.history.best_epoch
-    metrics["validation_loss"] = lab.history.epochs[lab.history.best_epoch - 1].validation_loss
+    if lab.trains:
+        best = lab.history.best_epoch
+        metrics["best_epoch"] = best
+        metrics["validation_loss"] = lab.history.epochs[best - 1].validation_loss
     return Lineage(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         labkit=importlib.metadata.version("labkit"),
@@ -66,7 +69,8 @@ def record(lab: "Lab", model: Path) -> Lineage:
         profile=lab.config.profile,
         base_model=lab.base.describe(),
         data=describe_data(lab),
-        recipe=asdict(lab.config.recipe),
+        recipe=asdict(lab.config.recipe) if lab.trains else {},
+        trained_elsewhere=lab.config.fine_tuned.source if lab.config.fine_tuned else None,
         hardware=asdict(lab.hardware),
         machine=describe_machine(),
         packages=library_versions(),

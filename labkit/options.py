@@ -146,6 +146,12 @@ RUN_OPTIONS = (
         dict,
     ),
     Option("base-model", text, "PATH_OR_ID", "a DistilBERT's folder or Hub id, likewise"),
+    Option(
+        "fine-tuned",
+        text,
+        "PATH_OR_ID",
+        "a classifier that was trained elsewhere, to be measured instead of training one",
+    ),
     Option("train-size", whole_number(2), "N", "train posts (default: up to 600)", int),
     Option("validation-size", whole_number(2), "N", "validation posts (default: up to 150)", int),
     Option("epochs", whole_number(1), "N", "epochs of fine-tuning (default: 3)", int),
@@ -166,7 +172,12 @@ OPTIONS = (
     ),
     Option("reports", text, "DIR", "folder for report, answers and model (default: reports)"),
 )
-PATHS = ("dataset", "base-model", "reports")  # relative to the TOML file that names them
+PATHS = (
+    "dataset",
+    "base-model",
+    "fine-tuned",
+    "reports",
+)  # relative to the TOML file that names them
 FLAGS = {
     "fresh": "compute everything, whatever earlier runs stored",
     "gates": "print the gates with their thresholds and exit",
@@ -230,7 +241,9 @@ def apply(profile: LabConfig, settings: Mapping[str, Any]) -> LabConfig:
         recipe, settings, "epochs", "learning-rate", "batch-size", "max-length", "seed"
     )
     check_label_texts(data, settings.get("label-text") or {})
-    return replace(profile, data=data, base_model=base, recipe=recipe)
+    given = settings.get("fine-tuned")
+    fine_tuned = ModelSource(given) if given else None
+    return replace(profile, data=data, base_model=base, recipe=recipe, fine_tuned=fine_tuned)
 
 
 def check_label_texts(data: DataSource, given: Mapping[str, str]) -> None:

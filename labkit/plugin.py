@@ -93,7 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
         choice = choose_profile(config, settings["profile"] or "auto")
         lab_config = options.apply(choice.profile, settings)
         check_paths(lab_config)
-        limits = gates.thresholds(lab_config.profile, settings["gate"])
+        trains = lab_config.fine_tuned is None
+        limits = gates.thresholds(lab_config.profile, settings["gate"], trains)
         history.with_tolerances(settings["tolerance"])
         reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
         asked = config.option.lab_compare
@@ -144,6 +145,7 @@ def check_paths(config: LabConfig) -> None:
     for flag, source in (
         ("--lab-dataset", config.data.source),
         ("--lab-base-model", config.base_model.source),
+        ("--lab-fine-tuned", config.fine_tuned.source if config.fine_tuned else ""),
     ):
         if is_path(source) and not Path(source).expanduser().exists():
             raise LabError(f"{flag} {source}: there is no such file or folder")
@@ -220,7 +222,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         (exercise,) = marker.args
         if exercise not in BY_ID:
             raise pytest.UsageError(f"{item.nodeid}: no exercise {exercise!r}")
-        item.config.stash[SESSION].asked.add(exercise)
+        session = item.config.stash[SESSION]
+        session.asked.add(exercise)
+        gate = getattr(item, "callspec", None) and item.callspec.params.get("gate")  # type: ignore[attr-defined]
+        if gate and gate not in session.limits:
+            pytest.skip("a gate of training; this model was trained elsewhere")
 
 
 @pytest.fixture(scope="session")

@@ -62,7 +62,7 @@ def model_card(lab: "Lab", record: lineage.Lineage) -> str:
         library_name="transformers",
         pipeline_tag="text-classification",
         base_model=None if base.startswith("wheel:") else base,
-        tags=["text-classification", "distilbert"],
+        tags=["text-classification", *(["distilbert"] if lab.trains else [])],
         eval_results=[
             EvalResult(
                 task_type="text-classification",

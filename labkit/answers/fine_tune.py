@@ -1,32 +1,48 @@
 """Exercise 4: what three epochs on a few hundred posts bring, against the best zero-shot method."""
 
+from typing import Any
+
 from labkit import plots
-from labkit.answers.model import Answer, Table, percent_interval, with_interval
+from labkit.answers.model import Answer, Block, Table, percent_interval, with_interval
 from labkit.evaluation import best_zero_shot
 from labkit.lab import Lab
 from labkit.statistics import mcnemar, paired_difference
 
+ELSEWHERE = "The model was trained elsewhere; nothing was trained here."
+
 
 def answer(lab: Lab) -> Answer:
-    history = lab.history
     tuned, zero_shot = lab.evaluations["fine_tuned"], best_zero_shot(lab.evaluations)
     margin = paired_difference(tuned.hit_rate, zero_shot.hit_rate, lab.config.recipe.seed)
     p_value = mcnemar(tuned.correct[0], zero_shot.correct[0])
-    first, last = history.epochs[0], history.epochs[-1]
+    said, values, blocks = training(lab) if lab.trains else (ELSEWHERE, {}, ())
     return Answer(
         "fine_tune",
         f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on zero-shot",
         f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct[0])} test "
         f"posts, {100 * margin.value:.1f} points ({100 * margin.low:.1f} to "
         f"{100 * margin.high:.1f}) better than the best zero-shot method (exact McNemar "
-        f"p = {p_value:.2g}). Training loss fell from {first.train_loss:.2f} in the first epoch to "
-        f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
-        f"loss and was kept.",
+        f"p = {p_value:.2g}). {said}",
         {
             **with_interval("fine_tuned_accuracy", tuned.accuracy),
             **with_interval("fine_tuned_macro_f1", tuned.macro_f1),
             **with_interval("margin", margin),
             "mcnemar_p": p_value,
+            **values,
+        },
+        blocks,
+    )
+
+
+def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
+    """How the training went: in words, in numbers, and for the report."""
+    history = lab.history
+    first, last = history.epochs[0], history.epochs[-1]
+    return (
+        f"Training loss fell from {first.train_loss:.2f} in the first epoch to "
+        f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
+        f"loss and was kept.",
+        {
             "first_epoch_loss": first.train_loss,
             "last_epoch_loss": last.train_loss,
             "loss_ratio": last.train_loss / first.train_loss,

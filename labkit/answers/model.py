@@ -88,7 +88,8 @@ class Answer:
 
     `headline` is the answer in at most 60 characters, `sentence` in full. `values` are the
     measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
-    `limits` are the run's thresholds by gate name; a gate without one keeps its own.
+    `limits` are the run's thresholds by gate name; where there are any, a gate
+    without one does not apply.
     """
 
     exercise: str

@@ -1,0 +1,62 @@
+"""A fine-tuned model that was trained elsewhere: found, checked, and taken as it is."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from labkit.base_model import WEIGHTS, hub_snapshot
+from labkit.config import ModelSource, is_path
+from labkit.errors import LabError
+
+PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
+
+
+def resolve(source: ModelSource) -> Path:
+    """The checkpoint's local folder, checked without torch; raises LabError with the reason."""
+    folder = Path(source.source).expanduser()
+    if not folder.is_dir():
+        if is_path(source.source):
+            raise LabError(f"--lab-fine-tuned {source.source}: there is no such folder")
+        folder = hub_snapshot(source, f"--lab-fine-tuned {source.source}")
+    if not (folder / WEIGHTS).is_file():
+        pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
+        raise LabError(
+            f"--lab-fine-tuned {source.source}: has no {WEIGHTS}"
+            + (
+                f", only {pickled[0]}; a pickle can run code when it is read and is never loaded; "
+                "save the model with safetensors"
+                if pickled
+                else ""
+            )
+        )
+    label_order(folder, source)
+    return folder
+
+
+def label_order(folder: Path, source: ModelSource) -> tuple[str, ...]:
+    """The labels in the order of the model's outputs, from `id2label` in its config."""
+    where = f"--lab-fine-tuned {source.source}"
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        architectures = config.get("architectures") or []
+        # transformers leaves the default out: two labels without names.
+        names = config.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})
+        labels = tuple(str(names[key]) for key in sorted(names, key=int))
+    except (OSError, ValueError, AttributeError, TypeError):
+        raise LabError(f"{where}: has no config.json that can be read") from None
+    if not any(name.endswith("ForSequenceClassification") for name in architectures):
+        raise LabError(
+            f"{where}: is {', '.join(architectures) or 'of no named architecture'}, "
+            "not a model for sequence classification"
+        )
+    if sorted(map(int, names)) != list(range(len(names))) or len(set(labels)) < len(labels):
+        raise LabError(f"{where}: id2label in its config.json does not number its labels from 0")
+    return labels
+
+
+def take(folder: Path, tokenizer: Any, target: Path) -> None:
+    """Copy config and weights as they are to `target`, with the tokenizer's files."""
+    for name in ("config.json", WEIGHTS):
+        shutil.copyfile(folder / name, target / name)
+    tokenizer.save_pretrained(target)

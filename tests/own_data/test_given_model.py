@@ -1,0 +1,172 @@
+"""`--lab-fine-tuned`: a classifier that was trained elsewhere is measured, and nothing is trained."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from labkit import gates, given_model
+from labkit.answers import answer
+from labkit.config import DataSource, ModelSource
+from labkit.errors import LabError
+from labkit.exercises import EXERCISES
+from labkit.lab import Lab
+from labkit.store import Store
+from tests.labkit.test_plugin import pytest_run
+from tests.subjects import LABELS, write_dataset
+
+
+@pytest.fixture(scope="module")
+def trained(tiny_config, tmp_path_factory):
+    """A lab with posts enough for its tiny model to learn them."""
+    folder = tmp_path_factory.mktemp("trained")
+    source = replace(tiny_config.data, source=str(write_dataset(folder / "posts", train=240)))
+    return Lab(replace(tiny_config, data=source), Store(folder / "store"), folder / "model")
+
+
+@pytest.fixture(scope="module")
+def model(trained):
+    """The lab's own model, as it would come from elsewhere."""
+    return trained.saved_model
+
+
+@pytest.fixture
+def given(trained, tmp_path):
+    def build(folder, **data):
+        source = replace(trained.config.data, **data)
+        config = replace(trained.config, data=source, fine_tuned=ModelSource(str(folder)))
+        return Lab(config, Store(tmp_path / "store"), tmp_path / "model")
+
+    return build
+
+
+def changed(model, folder, **settings):
+    """A copy of the model with other settings in its config."""
+    shutil.copytree(model, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | settings))
+    return folder
+
+
+def test_the_labs_own_model_measures_the_same_when_given(trained, model, given):
+    lab = given(model)
+    own, same = trained.evaluations["fine_tuned"], lab.evaluations["fine_tuned"]
+    assert same.accuracy == own.accuracy
+    assert lab.reload_difference == 0
+    limits = gates.thresholds("embedded", {}, trains=False)
+    for exercise in EXERCISES:
+        measured = replace(answer(exercise.id, lab), limits=limits)
+        assert all(result.measured is not None for result in measured.gates)
+    assert "loss_ratio" not in limits
+    assert "trained elsewhere" in answer("fine_tune", lab).sentence
+    assert not (lab.store.root / "fine-tuned").exists()
+
+
+def test_the_label_order_is_that_of_the_models_config(trained, model, given, tmp_path):
+    turned = changed(model, tmp_path / "turned", id2label={"0": LABELS[1], "1": LABELS[0]})
+    lab = given(turned)
+    assert lab.splits.labels == LABELS[::-1]
+    own = trained.evaluations["fine_tuned"].accuracy.value
+    assert own > 0.9
+    assert lab.evaluations["fine_tuned"].accuracy.value == pytest.approx(1 - own)
+
+
+def test_another_architecture_with_another_tokenizer_goes_all_the_way(
+    given, tiny_checkpoint, tmp_path
+):
+    import torch
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path / "bert"
+    tokenizer = AutoTokenizer.from_pretrained(str(tiny_checkpoint))
+    tokenizer.add_tokens(["inning"])
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=24,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+        id2label=dict(enumerate(LABELS)),
+        label2id={label: i for i, label in enumerate(LABELS)},
+    )
+    BertForSequenceClassification(config).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    lab = given(folder)
+    for exercise in EXERCISES:
+        assert answer(exercise.id, lab).sentence
+    assert lab.predictions["embeddings_test"].shape == (len(lab.splits.test), 24)
+    assert lab.evaluations["fine_tuned"].accuracy.value < 0.9
+
+
+def test_labels_that_differ_are_named(model, given, tmp_path):
+    other = changed(model, tmp_path / "m", id2label={"0": LABELS[0], "1": "sci.med"})
+    with pytest.raises(LabError) as caught:
+        given(other).check_inputs()
+    assert "only the model has 'sci.med'; only the data has 'sci.space'" in str(caught.value)
+
+
+def test_a_model_of_fewer_labels_than_the_data_is_an_error(model, given, tmp_path):
+    rows = [{"text": f"words {i}", "label": "abc"[i % 3]} for i in range(30)]
+    path = tmp_path / "posts.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    two = changed(model, tmp_path / "m", id2label={"0": "a", "1": "b"})
+    with pytest.raises(
+        LabError, match="only the data has 'c'; choose the data's with --lab-labels"
+    ):
+        given(two, **vars(DataSource(str(path)))).check_inputs()
+    given(two, **vars(DataSource(str(path), labels=("b", "a")))).check_inputs()
+
+
+MISTAKES = {
+    "pickle-only": (
+        lambda m: (m / "model.safetensors").rename(m / "pytorch_model.bin"),
+        "has no model.safetensors, only pytorch_model.bin; a pickle can run code",
+    ),
+    "no-weights": (lambda m: (m / "model.safetensors").unlink(), "has no model.safetensors"),
+    "no-config": (lambda m: (m / "config.json").unlink(), "has no config.json that can be read"),
+    "broken-config": (
+        lambda m: (m / "config.json").write_text("{"),
+        "has no config.json that can be read",
+    ),
+    "no-classifier": (
+        lambda m: (m / "config.json").write_text('{"architectures": ["DistilBertModel"]}'),
+        "is DistilBertModel, not a model for sequence classification",
+    ),
+    "labels-not-from-0": (
+        lambda m: (m / "config.json").write_text(
+            '{"architectures": ["XForSequenceClassification"], "id2label": {"1": "a", "2": "b"}}'
+        ),
+        "does not number its labels from 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_what_cannot_be_measured_is_told_in_one_line(model, tmp_path, mistake):
+    spoil, message = MISTAKES[mistake]
+    folder = tmp_path / "m"
+    shutil.copytree(model, folder)
+    spoil(folder)
+    with pytest.raises(LabError) as caught:
+        given_model.resolve(ModelSource(str(folder)))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_exercises_run_on_a_given_model(model, trained, tmp_path):
+    run = pytest_run(
+        *("--lab-profile=embedded", "--lab-max-length=64", f"--lab-fine-tuned={model}"),
+        f"--lab-base-model={trained.config.base_model.source}",
+        f"--lab-dataset={trained.config.data.source}",
+        *("-k", "fine_tune or save", "-rs"),
+        folder=tmp_path,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "a gate of training; this model was trained elsewhere" in run.stdout
+    answers = json.loads((tmp_path / "reports" / "answers.json").read_text())["answers"]
+    names = {gate["name"] for a in answers for gate in a["gates"]}
+    assert {"fine_tuned_accuracy", "margin_low", "size_ratio"} <= names
+    assert "loss_ratio" not in names
