@@ -39,7 +39,7 @@ def parse(command):
     return settings
 
 
-@pytest.mark.parametrize("block", blocks("console"))
+@pytest.mark.parametrize("block", list(blocks("console")))
 def test_a_command_of_the_docs_is_understood(block):
     commands = [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
     assert commands
@@ -50,7 +50,7 @@ def test_a_command_of_the_docs_is_understood(block):
             gates.thresholds("embedded", settings["gate"])
 
 
-@pytest.mark.parametrize("block", blocks("toml"))
+@pytest.mark.parametrize("block", list(blocks("toml")))
 def test_a_settings_file_of_the_docs_is_understood(tmp_path, block):
     path = tmp_path / "pyproject.toml"
     path.write_text(block)
