@@ -23,6 +23,7 @@ from labkit.progress import duration
 from labkit.results_table import take_apart
 
 if TYPE_CHECKING:
+    from labkit.answers.model import Table
     from labkit.session import LabSession
 
 TITLE = "ML Lab 09: Fine-Tune a Model"
@@ -44,6 +45,7 @@ def environment() -> Environment:
         "md": markdown,
         "duration": duration,
         "size": png_size,
+        "characters": characters,
     }
     return templates
 
@@ -65,6 +67,12 @@ def png_size(png: str) -> tuple[int, int]:
     head = base64.b64decode(png[:32])
     width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
     return width // CSS_PIXEL, height // CSS_PIXEL
+
+
+def characters(table: "Table") -> int:
+    """The width of a table: the longest cells of its columns together."""
+    columns = zip(table.header, *table.rows, strict=True)
+    return sum(max(map(len, column)) for column in columns)
 
 
 def facts(session: "LabSession") -> dict[str, str]:

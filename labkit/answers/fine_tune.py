@@ -70,4 +70,5 @@ def epoch_table(lab: Lab) -> Table:
             for epoch in lab.history.epochs
         ),
         best=lab.history.best_epoch - 1,
+        mark="kept",
     )

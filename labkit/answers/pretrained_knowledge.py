@@ -36,6 +36,7 @@ def answer(lab: Lab) -> Answer:
         },
         (
             plots.similarity_heat_map(similarity, probes.topics, labels),
+            plots.pair_histogram(same, different),
             Listing("Sentences compared", "\n".join(probes.texts)),
         ),
     )

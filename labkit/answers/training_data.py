@@ -5,11 +5,9 @@ from itertools import combinations
 import numpy as np
 
 from labkit import plots
-from labkit.answers.model import Answer, Listing, Table, percent
+from labkit.answers.model import Answer, Table, Tokenized, percent
 from labkit.data import Splits, text_digest
 from labkit.lab import Lab
-
-SHOWN_TOKENS = 24
 
 
 def answer(lab: Lab) -> Answer:
@@ -49,9 +47,7 @@ def answer(lab: Lab) -> Answer:
         (
             plots.token_histogram(lengths.tolist(), limit),
             balance_table(lab.splits),
-            Listing("One post as text", shown),
-            Listing("The same post as tokens", " ".join(tokens)),
-            Listing("and as ids, each with attention mask 1", " ".join(map(str, ids))),
+            Tokenized("A post of median length", shown, tuple(tokens), tuple(ids)),
         ),
     )
 
