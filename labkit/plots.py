@@ -141,9 +141,13 @@ def token_histogram(lengths: Sequence[int], limit: int) -> Figure:
     axes.set_ylim(0, 1.22 * top)
     axes.plot([median, median], [0, 1.05 * top], color=INK, lw=1)
     axes.plot([limit, limit], [0, 1.05 * top], color=INK, lw=1, ls="--")
+    left, right = axes.get_xlim()
+    axes.set_xticks([x for n in range(6) for x in (10**n, 3 * 10**n) if left <= x <= right])
     early, late = sorted(((median, f"median {median:.0f}"), (limit, f"limit {limit}")))
-    axes.text(early[0] * 1.04, 1.08 * top, early[1], ha="right")
-    axes.text(late[0] / 1.04, 1.08 * top, late[1], ha="left")
+    for (x, text), outward in ((early, "right"), (late, "left")):
+        place = np.log(x / left) / np.log(right / left)  # a name near a side goes inwards
+        side = "left" if place < 0.3 else "right" if place > 0.7 else outward
+        axes.text(x, 1.08 * top, text, ha=side)
     axes.set_xlabel("tokens per post (log scale)")
     axes.set_ylabel("posts")
     return _figure(
@@ -186,7 +190,7 @@ def _losses(history: "History") -> Figure:
     axes.set_xlim(0, len(epochs) * 1.28)
     return _figure(
         canvas,
-        "Loss: every step and its running mean; validation after each epoch",
+        "Loss: each step, its running mean, and validation",
         f"Loss over {len(epochs)} epochs. Training falls from {smooth[0]:.2f} to {smooth[-1]:.2f}; "
         f"validation after each epoch: {', '.join(f'{loss:.3f}' for loss in validation)}.",
     )
@@ -220,14 +224,23 @@ def random_heads(accuracies: np.ndarray, reference: float) -> Figure:
     height = np.random.default_rng(0).uniform(-0.3, 0.3, len(accuracies))
     axes.scatter(100 * accuracies, height, color=BLUE, alpha=0.7)
     mean = 100 * float(accuracies.mean())
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # over the other one's line
     for x, y, text, colour in (
         (mean, 0.95, f"mean of the heads {mean:.0f} %", BLUE),
-        (100 * reference, 0.55, f"label similarity {100 * reference:.0f} %", VERMILION),
+        (100 * reference, 0.6, f"label similarity {100 * reference:.0f} %", VERMILION),
     ):
         axes.plot([x, x], [-0.6, y], color=colour, lw=1.5)
         side = "right" if x > 50 else "left"
-        axes.text(
-            x, y, f"{text} " if side == "right" else f" {text}", color=colour, ha=side, va="top"
+        apart = (-6 if side == "right" else 6, 0)
+        axes.annotate(
+            text,
+            (x, y),
+            apart,
+            textcoords="offset points",
+            color=colour,
+            ha=side,
+            va="top",
+            bbox=ground,
         )
     axes.set(yticks=[], ylim=(-0.6, 1.0), xlim=(0, 100))
     axes.spines.left.set_visible(False)
@@ -243,11 +256,13 @@ def random_heads(accuracies: np.ndarray, reference: float) -> Figure:
 @matplotlib.rc_context(STYLE)
 def confusion_pair(counts: Mapping[str, np.ndarray], labels: Sequence[str]) -> Panels:
     """Confusion matrices side by side on one colour scale, true class by row."""
-    figures = tuple(_confusion(title, matrix, labels) for title, matrix in counts.items())
+    figures = tuple(confusion_matrix(title, matrix, labels) for title, matrix in counts.items())
     return Panels("Confusion matrices: posts by true and predicted class", figures)
 
 
-def _confusion(title: str, matrix: np.ndarray, labels: Sequence[str]) -> Figure:
+@matplotlib.rc_context(STYLE)
+def confusion_matrix(title: str, matrix: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Posts by true class (row) and predicted class (column), coloured by the share of the row."""
     side = max(0.0, 0.6 * (len(labels) - 4))  # inches that many classes need on top
     canvas = Canvas(figsize=(COLUMN + side, 3.4 + side))
     axes = canvas.subplots()

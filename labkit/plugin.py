@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 REPORT_ONLY = "--lab-report-only"
 SESSION = pytest.StashKey[LabSession]()
+PROGRESS = pytest.StashKey[TerminalProgress]()
 PAGE = pytest.StashKey[Path]()  # where the report goes
 DRAFT = pytest.StashKey[Path]()  # where pytest-html writes its part of it
 
@@ -84,6 +85,8 @@ def show_gates(config: pytest.Config) -> int:
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-html reads the path that is set here
 def pytest_configure(config: pytest.Config) -> None:
+    for library in ("HF_DATASETS", "HF_HUB"):  # their bars would run through pytest's dots
+        os.environ.setdefault(f"{library}_DISABLE_PROGRESS_BARS", "1")
     config.addinivalue_line("markers", "exercise(id): the tests answer this exercise's question")
     if config.option.help:
         return
@@ -101,6 +104,9 @@ def pytest_configure(config: pytest.Config) -> None:
         baseline = None if asked is None else history.find(asked, reports)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
+    config.stash[PROGRESS] = TerminalProgress(
+        lambda: terminal_reporter(config), lambda: uncaptured(config), config.option.verbose
+    )
     config.stash[SESSION] = LabSession(
         config=lab_config,
         limits=limits,
@@ -111,9 +117,7 @@ def pytest_configure(config: pytest.Config) -> None:
         cache=cache_folder(config),
         started=worker.get("lab_started", time.time()),
         fresh=config.option.lab_fresh,
-        progress=TerminalProgress(
-            lambda: config.pluginmanager.get_plugin("terminalreporter"), lambda: uncaptured(config)
-        ),
+        progress=config.stash[PROGRESS],
     )
     draw_page(config)
 
@@ -177,6 +181,13 @@ def draw_page(config: pytest.Config) -> None:
         config.option.self_contained_html = True
 
 
+def terminal_reporter(config: pytest.Config) -> Any:
+    """pytest's terminal; None in an xdist worker, whose own nobody sees."""
+    if hasattr(config, "workerinput"):
+        return None
+    return config.pluginmanager.get_plugin("terminalreporter")
+
+
 def uncaptured(config: pytest.Config) -> Any:
     """A context in which pytest's output capture is off."""
     manager = config.pluginmanager.get_plugin("capturemanager")
@@ -208,6 +219,8 @@ def check_inputs(config: pytest.Config) -> None:
         config.stash[SESSION].lab.check_inputs()
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
+    finally:
+        config.stash[PROGRESS].settle()
 
 
 def pytest_configure_node(node: Any) -> None:
@@ -259,6 +272,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
         answer = item.config.stash[SESSION].answers.get(marker.args[0])
         if answer is not None:
             item.user_properties.extend(answer.properties(gate))
+    item.config.stash[PROGRESS].settle()  # before the dot of this test
     report = yield
     claim_failed = (
         call.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError)

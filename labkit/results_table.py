@@ -28,6 +28,7 @@ def take_apart(page: str) -> ResultsTable:
     """The parts of a page that pytest-html wrote with `--self-contained-html`."""
     style = _between(page, '<style type="text/css">', "</style>")
     body = _between(page, "<body>", "</body>")
+    body = body.replace("join('')}<ul>`", "join('')}</ul>`")  # a list that its script leaves open
     script = _between(body, "<script>", "</script>")
     body = re.sub(r'<h1 id="title">.*?</h1>', "", body, count=1, flags=re.DOTALL)
     # Its check boxes stand beside their words without a label of their own.

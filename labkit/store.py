@@ -112,7 +112,7 @@ class Store:
         try:
             lock.acquire(timeout=0.2)
         except Timeout:
-            self.progress.say(f"{stage}: another run is computing this; waiting for it")
+            self.progress.say(f"lab: {stage}: another run is computing this; waiting for it")
             lock.acquire()
         try:
             yield
@@ -135,7 +135,7 @@ class Store:
         aside = self.root / "damaged" / f"{stage}-{entry.name}-{time.time_ns()}"
         aside.parent.mkdir(exist_ok=True)
         entry.rename(aside)
-        self.progress.say(f"{stage}: {damage}; set aside as {aside} and computed again")
+        self.progress.say(f"lab: {stage}: {damage}; set aside as {aside} and computed again")
         return False
 
     def _build(

@@ -13,27 +13,32 @@ from labkit.progress import duration
 from labkit.session import LabSession
 
 WIDTH = 78
+CLEAR = "\r\x1b[K"  # to the start of the line, and erase it
 Line = tuple[str, dict[str, bool]]  # a line and its markup, as pytest's terminal takes them
 
 
 class TerminalProgress:
     """Progress in spite of pytest's capture and between its dots.
 
-    On a terminal one live line with stage, share done and time left stands in for the line that
+    On a terminal one live line with stage, share done and time left lies over the line that
     pytest is writing, which comes back when the stage ends. Elsewhere one plain line tells when a
     stage ends, and for a long one every quarter. A pytest-xdist worker has no `reporter`; it
-    writes plain lines to the standard error that all workers share.
+    writes plain lines to the standard error that all workers share. With `-q` no line stays.
     """
 
     def __init__(
-        self, reporter: Callable[[], Any], uncaptured: Callable[[], AbstractContextManager[None]]
+        self,
+        reporter: Callable[[], Any],
+        uncaptured: Callable[[], AbstractContextManager[None]],
+        verbosity: int = 0,
     ) -> None:
         self._reporter = reporter
         self._uncaptured = uncaptured
+        self._verbosity = verbosity
         self._stage = ""
         self._started = self._shown = 0.0
         self._quarter = 0
-        self._covered: str | None = None  # pytest's line under the live one
+        self._covered = False  # whether pytest's line has to be drawn again
 
     def begin(self, stage: str) -> None:
         self._stage, self._started, self._quarter = stage, time.monotonic(), 0
@@ -49,47 +54,47 @@ class TerminalProgress:
             self._live(line)
         quarter = int(4 * done)
         if self._quarter < quarter < 4 and elapsed > 5 and not self._is_live():
-            self.say(line)
+            self._record(line)
         self._quarter = max(self._quarter, quarter)
 
     def end(self, note: str = "") -> None:
         took = time.monotonic() - self._started
-        self.say(f"lab: {self._stage} done in {duration(took)}{', ' + note if note else ''}")
+        self._record(f"lab: {self._stage} done in {duration(took)}{', ' + note if note else ''}")
+
+    def _record(self, line: str) -> None:
+        if self._verbosity >= 0:
+            self.say(line)
 
     def say(self, line: str) -> None:
-        """A line that stays; pytest's own line goes on below it."""
-        reporter = self._reporter()
-        with self._uncaptured():
-            if reporter is None:
+        """A line that stays, above the one that pytest is writing."""
+        if self._is_live():
+            self._write(f"{CLEAR}{line}\n")
+        elif self._reporter() is None:
+            with self._uncaptured():
                 print(f"\n{line}", file=sys.__stderr__, flush=True)
-            elif reporter.isatty():
-                covered = reporter._tw._current_line if self._covered is None else self._covered
-                reporter.rewrite(line[:WIDTH], erase=True)
-                reporter.write(f"\n{covered}", flush=True)
-                self._covered = None
-            else:
-                self._between_dots(reporter, line)
+        else:
+            half_written = self._reporter()._tw._current_line and not self._covered
+            self._write(f"\n{line}\n" if half_written else f"{line}\n")
 
-    def _between_dots(self, reporter: Any, line: str) -> None:
-        reporter.ensure_newline()  # makes pytest name the file again before the next dot
-        if reporter._tw.width_of_current_line:
-            reporter.write("\n")
-        # pytest starts a line of its own for a file name, but not for a bare dot.
-        reporter.write(line if reporter.showfspath else f"{line}\n", flush=True)
+    def settle(self) -> None:
+        """Draw pytest's line again where progress has covered it or has come between."""
+        if self._covered:
+            self._write((CLEAR if self._is_live() else "") + self._reporter()._tw._current_line)
+            self._covered = False
 
     def _is_live(self) -> bool:
         reporter = self._reporter()
         return reporter is not None and reporter.isatty()
 
     def _live(self, line: str) -> None:
-        if not self._is_live():
-            return
-        reporter = self._reporter()
+        if self._is_live():
+            self._write(CLEAR + line[:WIDTH])
+
+    def _write(self, text: str) -> None:
+        """Past pytest's own account of what stands in its line, so that it stays right."""
         with self._uncaptured():
-            if self._covered is None:
-                self._covered = reporter._tw._current_line
-            reporter.rewrite(line[:WIDTH], erase=True)
-            reporter.flush()
+            self._reporter().write_raw(text, flush=True)
+        self._covered = True
 
 
 def header(session: LabSession) -> list[str]:
@@ -111,7 +116,8 @@ def header(session: LabSession) -> list[str]:
 
 def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
     """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
-    left = 30
+    widest = max((len(_gate(gate)) for gate in session.gates), default=0)
+    left = max(24, min(44, WIDTH - 4 - widest))
     for answer in session.in_order():
         exercise = BY_ID[answer.exercise]
         if verbosity > 0:

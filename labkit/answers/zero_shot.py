@@ -33,7 +33,7 @@ def answer(lab: Lab) -> Answer:
     labels, truth = lab.splits.labels, lab.truth["test"]
     blocks: list[Block] = [
         plots.random_heads(head_accuracy, evaluations["label_similarity"].accuracy.value),
-        plots.confusion_pair({best.name: confusion(truth, best.predicted[0], len(labels))}, labels),
+        plots.confusion_matrix(best.name, confusion(truth, best.predicted[0], len(labels)), labels),
         *([slice_table(best, slices)] if slices else []),
         confident_mistakes(lab, best, lab.zero_shot[best.method]),
     ]

@@ -1,0 +1,165 @@
+"""The page in a real browser: whole, silent, readable, and safe with any text."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from labkit.exercises import EXERCISES
+from tests.report.conftest import HOSTILE, ROOT, open_page, unfold
+
+WIDTHS = (360, 1440)
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+
+
+@pytest.fixture
+def page(browser, parallel_run):
+    """The page of the run on hostile posts, as wide as a desk."""
+    browser.get_log("browser")  # forget what earlier pages left
+    browser.get_log("performance")
+    open_page(browser, parallel_run.page, 1440)
+    return browser
+
+
+def test_it_shows_six_answers_with_their_numbers(page, parallel_run):
+    sections = page.find_elements("css selector", "main .answer")
+    assert [section.get_attribute("id") for section in sections] == [e.id for e in EXERCISES]
+    for section, answer in zip(sections, parallel_run.answers["answers"], strict=True):
+        assert answer["question"] in section.text
+        assert answer["answer"] in section.text
+        assert len(section.find_elements("css selector", ".gates > li")) == len(answer["gates"])
+        for gate in answer["gates"]:
+            assert f"{gate['name']} measured" in section.text
+
+
+def test_the_top_says_what_was_run(page, parallel_run):
+    top = page.find_element("css selector", "header.top").text
+    for fact in ("profile", "base_model", "data", "verdict"):
+        assert parallel_run.answers[fact] in top
+    assert re.search(r"\d{4}-\d\d-\d\d \d\d:\d\d", top)
+    assert page.find_element("css selector", ".overview").location["y"] < 900
+
+
+def test_every_plot_is_decoded_and_described_and_shown_once(page):
+    images = page.execute_script(
+        "return [...document.querySelectorAll('main img')].map(i => "
+        "({complete: i.complete, width: i.naturalWidth, alt: i.alt, shown: i.clientWidth, src: i.src, place: i.closest('.answer').id}))"
+    )
+    assert len(images) >= 10
+    assert all(image["complete"] and image["width"] > 600 for image in images)
+    assert all(len(image["alt"]) > 40 for image in images)
+    assert all(
+        image["width"] >= 1.9 * image["shown"] for image in images
+    )  # crisp at twice the pixels
+    places = {(image["place"], image["src"]) for image in images}
+    assert len(places) == len(
+        images
+    )  # once in an answer; exercise 5 repeats one of 2 beside its own
+    assert (
+        page.execute_script("return document.querySelectorAll('.tests img[src^=data]').length") == 0
+    )
+
+
+def test_nothing_is_requested_and_nothing_is_wrong(page, parallel_run):
+    messages = [json.loads(entry["message"])["message"] for entry in page.get_log("performance")]
+    urls = {
+        message["params"]["request"]["url"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSent"
+    }
+    own = parallel_run.page.as_uri()
+    assert own in urls
+    assert {url for url in urls if not url.startswith((own, "data:"))} == set()
+    assert page.get_log("browser") == []
+    assert parallel_run.page.stat().st_size < 3 * 2**20
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_nothing_overflows_sideways(browser, parallel_run, width, dark):
+    open_page(browser, parallel_run.page, width, dark)
+    unfold(browser)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+
+
+def test_the_tests_stand_under_the_answers(page):
+    order = page.execute_script(
+        "return ['#verdict', 'main', '#results-table', '#environment'].map("
+        "s => document.querySelector(s).getBoundingClientRect().top)"
+    )
+    assert order == sorted(order)
+    assert len(page.find_elements("css selector", "tbody.passed")) > 50
+    open_rows = page.find_elements("css selector", "tbody.failed .extras-row:not(.hidden)")
+    assert len(open_rows) == len(page.find_elements("css selector", "tbody.failed"))
+
+
+def test_text_from_data_stays_text(page):
+    """The few posts that are labelled wrong are all among the mistakes."""
+    unfold(page)
+    posts = page.execute_script(
+        "return [...document.querySelectorAll('#compare .mistakes pre')].map(p => p.textContent)"
+    )
+    for text in HOSTILE:
+        assert any(text in post for post in posts)
+    assert "</td>&" in page.find_element("css selector", ".tokenized pre").text
+    assert page.execute_script("return window.hacked") is None
+    assert page.execute_script("return document.querySelectorAll('script').length") == 1
+    assert page.execute_script("return document.querySelectorAll('main img[onerror]').length") == 0
+
+
+def test_a_script_that_got_in_would_not_run(page, parallel_run, tmp_path):
+    """The page's policy runs pytest-html's script and no other."""
+    copy = tmp_path / "lab.html"
+    copy.write_text(parallel_run.page.read_text().replace("</main>", f"{''.join(HOSTILE)}</main>"))
+    open_page(page, copy, 1440)
+    assert page.execute_script("return window.hacked") is None
+    assert any("Content Security Policy" in entry["message"] for entry in page.get_log("browser"))
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_every_text_stands_out_from_its_background(browser, parallel_run, dark):
+    """At least 4.5 : 1, the AA level of WCAG 2.2 (success criterion 1.4.3)."""
+    open_page(browser, parallel_run.page, 1440, dark)
+    unfold(browser)
+    script = (Path(__file__).parent / "contrast.js").read_text()
+    faint = browser.execute_script(script, 4.5)
+    assert faint == []
+    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    brightness = sum(map(int, re.findall(r"\d+", paper)[:3])) / 3
+    assert brightness < 60 if dark else brightness > 200
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+def test_axe_finds_no_serious_problem(browser, parallel_run, width, dark):
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm install --no-save axe-core)")
+    open_page(browser, parallel_run.page, width, dark)
+    unfold(browser)
+    browser.execute_script(AXE.read_text())
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1]; axe.run().then(r => done(r.violations))"
+    )
+    serious = [
+        (violation["id"], [node["html"][:120] for node in violation["nodes"][:3]])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+
+
+def test_a_sabotaged_run_says_so_at_the_top(browser, parallel_run, sabotaged_run):
+    """Shuffled training labels fail the gate that the same posts with true labels hold."""
+    held = [gate for a in parallel_run.answers["answers"] for gate in a["gates"] if gate["holds"]]
+    assert "fine_tuned_accuracy" in [gate["name"] for gate in held]
+    assert sabotaged_run.process.returncode == 1
+    open_page(browser, sabotaged_run.page, 1440)
+    verdict = browser.find_element("id", "verdict")
+    assert re.match(r"✗ \d+ of \d+ gates do not hold: .*fine_tuned_accuracy", verdict.text)
+    assert verdict.location["y"] < 200
+    red, green, blue = map(int, re.findall(r"\d+", verdict.value_of_css_property("color"))[:3])
+    assert red > 150
+    assert max(green, blue) < 80
+    failures = browser.find_element("css selector", "section.failures").text
+    assert "The fine-tuned model is right on most of the posts" in failures
