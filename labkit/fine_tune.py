@@ -25,6 +25,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
+from transformers.trainer_utils import get_last_checkpoint
 
 from labkit.base_model import load_classifier
 from labkit.config import Recipe
@@ -82,12 +83,14 @@ def fine_tune(
     hardware: Hardware,
     folder: Path,
     report: Report = ignore,
+    checkpoints: Path | None = None,
 ) -> History:
     """Train on `train`, keep the best epoch by validation loss, save model and tokenizer.
 
     Both data sets have `input_ids` and `label`. `folder` receives safetensors, config and
     tokenizer files, nothing pickled, and the validation logits of the model before it was
-    written, for a later check of what is read back.
+    written, for a later check of what is read back. With a folder for `checkpoints`, every epoch
+    leaves there what a run that was cut off goes on from, and does.
     """
     torch.manual_seed(recipe.seed)  # the new head is drawn here
     # Dropout on attention weights costs more time on a CPU than the attention itself.
@@ -96,9 +99,11 @@ def fine_tune(
     ).train()
     recorder = _Recorder(report)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+        output = scratch if checkpoints is None else str(checkpoints)
+        last = get_last_checkpoint(output) if checkpoints and checkpoints.is_dir() else None
         trainer = Trainer(
             model=model,
-            args=training_arguments(recipe, hardware, scratch),
+            args=training_arguments(recipe, hardware, output, resumable=checkpoints is not None),
             train_dataset=train,
             eval_dataset=validation,
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -107,7 +112,7 @@ def fine_tune(
         )
         trainer.remove_callback(PrinterCallback)
         started = time.perf_counter()
-        trainer.train()
+        trainer.train(resume_from_checkpoint=last)
         seconds = time.perf_counter() - started
     # The Trainer has wrapped `forward` in autocast; outside training everything is float32.
     model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
@@ -127,8 +132,14 @@ def fine_tune(
     )
 
 
-def training_arguments(recipe: Recipe, hardware: Hardware, scratch: str) -> TrainingArguments:
-    """The Trainer's settings for a recipe on this hardware; `scratch` holds the epochs' weights."""
+def training_arguments(
+    recipe: Recipe, hardware: Hardware, scratch: str, resumable: bool = False
+) -> TrainingArguments:
+    """The Trainer's settings for a recipe on this hardware; `scratch` holds the epochs' weights.
+
+    A resumable run also keeps optimizer, schedule and random state there, in torch's own format;
+    the Trainer reads them back without unpickling code.
+    """
     return TrainingArguments(
         output_dir=scratch,
         num_train_epochs=recipe.epochs,
@@ -143,7 +154,7 @@ def training_arguments(recipe: Recipe, hardware: Hardware, scratch: str) -> Trai
         use_cpu=hardware.device == "cpu",
         eval_strategy="epoch",
         save_strategy="epoch",
-        save_only_model=True,
+        save_only_model=not resumable,
         load_best_model_at_end=True,
         metric_for_best_model="loss",
         logging_steps=1,
@@ -180,6 +191,15 @@ class _Recorder(TrainerCallback):
         self.report = report
         self.losses: list[tuple[int, float]] = []
         self.validation: list[tuple[int, float, float]] = []
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Take in what a run that was cut off has logged."""
+        for logs in state.log_history:
+            if "loss" in logs:
+                self.losses.append((logs["step"], float(logs["loss"])))
+            elif "eval_loss" in logs:
+                loss, accuracy = float(logs["eval_loss"]), float(logs["eval_accuracy"])
+                self.validation.append((logs["step"], loss, accuracy))
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:

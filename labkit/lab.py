@@ -6,6 +6,7 @@ the one path through the data; the exercises only ask.
 """
 
 import json
+import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -37,16 +38,23 @@ Arrays = Mapping[str, np.ndarray]
 class Lab:
     """The stages of one configuration. Cheap to make; nothing is loaded before it is asked for.
 
-    `output` is the folder that takes the saved model. `entries` holds what the stages so far
+    `output` is the folder that takes the saved model. A `resumable` lab keeps the state of every
+    epoch in the store until training is done. `entries` holds what the stages so far
     took from the store, by stage.
     """
 
     def __init__(
-        self, config: LabConfig, store: Store, output: Path, progress: Progress | None = None
+        self,
+        config: LabConfig,
+        store: Store,
+        output: Path,
+        progress: Progress | None = None,
+        resumable: bool = False,
     ) -> None:
         self.config = config
         self.store = store
         self.output = output
+        self.resumable = resumable
         self.progress = progress or Silent()
         self.entries: dict[str, Entry] = {}
 
@@ -289,6 +297,7 @@ class Lab:
         def build(folder: Path) -> None:
             from labkit.fine_tune import fine_tune
 
+            kept = self.store.root / "checkpoints" / fingerprint(inputs)[:32]
             history = fine_tune(
                 self.base.folder,
                 self.tokenizer,
@@ -299,8 +308,10 @@ class Lab:
                 self.hardware,
                 folder,
                 self.progress.advance,
+                kept if self.resumable else None,
             )
             history.save(folder / "history.json")
+            shutil.rmtree(kept, ignore_errors=True)
 
         inputs = {
             "tokens": self._tokens.key,

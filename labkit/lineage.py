@@ -29,6 +29,7 @@ class Lineage:
     labkit: str
     commit: str | None
     profile: str
+    config: dict[str, Any]
     base_model: dict[str, Any]
     data: dict[str, Any]
     recipe: dict[str, Any]
@@ -67,6 +68,7 @@ def record(lab: "Lab", model: Path) -> Lineage:
         labkit=importlib.metadata.version("labkit"),
         commit=commit(),
         profile=lab.config.profile,
+        config=lab.config.to_dict(),
         base_model=lab.base.describe(),
         data=describe_data(lab),
         recipe=asdict(lab.config.recipe) if lab.trains else {},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit import gates, options, profiles, settings_file
+from labkit.__main__ import parser
 
 DOCS = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
 FLAGS = {option.flag: option for option in options.OPTIONS}
@@ -48,6 +49,8 @@ def test_a_command_of_the_docs_is_understood(block):
             settings = options.merge(parse(command))
             options.apply(profiles.EMBEDDED, settings)
             gates.thresholds("embedded", settings["gate"])
+        elif command.startswith("labkit"):
+            parser().parse_args(shlex.split(command.partition("<")[0])[1:])
 
 
 @pytest.mark.parametrize("block", list(blocks("toml")))

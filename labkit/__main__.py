@@ -1,0 +1,172 @@
+"""`labkit` on the command line: fine-tune, predict, verify.
+
+The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
+either spelling works. Heavy libraries are imported when a command starts its work.
+"""
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit import options, profiles, settings_file
+from labkit.config import LabConfig, ModelSource
+from labkit.errors import LabError
+
+STORE = Path(".pytest_cache", "d", "labkit")  # where the pytest plugin keeps its stages
+NOT_HERE = ("fine-tuned",)
+
+
+class Lines:
+    """Progress as plain lines on standard error."""
+
+    def begin(self, stage: str) -> None:
+        self.say(f"{stage} ...")
+
+    def advance(self, done: float, note: str = "") -> None: ...
+
+    def end(self, note: str = "") -> None: ...
+
+    def say(self, line: str) -> None:
+        print(f"labkit: {line}", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands with their options."""
+    top = argparse.ArgumentParser("labkit", description="Fine-tune, use and check a classifier.")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    train = commands.add_parser(
+        "fine-tune",
+        help="train with the lab's recipe and save the model to a folder",
+        description="Train with the lab's recipe, measure the model, and save it with lineage and "
+        "model card. Started again after an interruption, it goes on from the last whole epoch.",
+    )
+    train.add_argument("output", type=Path, metavar="FOLDER", help="takes the model")
+    train.add_argument("--store", type=Path, default=STORE, metavar="DIR", help="keeps stages")
+    train.add_argument("--config", metavar="FILE.toml", help="settings in place of pyproject.toml")
+    for option in options.RUN_OPTIONS:
+        if option.name not in NOT_HERE:
+            train.add_argument(
+                f"--{option.name}",
+                option.flag,
+                dest=option.key,
+                action="append" if option.repeats else "store",
+                type=option.parse,
+                metavar=option.metavar,
+                help=option.help,
+            )
+    predict = commands.add_parser(
+        "predict",
+        help="texts to labels with probabilities, as JSON lines",
+        description="Classify texts given as arguments, or the lines of a file or of standard "
+        "input; one JSON object a text.",
+    )
+    predict.add_argument("model", metavar="MODEL", help="a model's folder or Hub id")
+    predict.add_argument("texts", nargs="*", metavar="TEXT")
+    predict.add_argument("--file", type=Path, help="one text a line, in UTF-8")
+    verify = commands.add_parser(
+        "verify",
+        help="check a model against its lineage.json",
+        description="Digest every file, read the model back, evaluate it on the same test posts, "
+        "and compare with lineage.json to the last digit. Exits with 1 where anything differs.",
+    )
+    verify.add_argument("model", type=Path, metavar="FOLDER", help="a model that the lab saved")
+    verify.add_argument("--dataset", metavar="PATH", help="where the data lies now")
+    return top
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit code. A user's mistake ends with one line and code 2."""
+    top = parser()
+    args = top.parse_args(argv)
+    run = {"fine-tune": run_fine_tune, "predict": run_predict, "verify": run_verify}
+    try:
+        return run[args.command](args)
+    except LabError as error:
+        print(f"labkit {args.command}: {error}", file=sys.stderr)
+        return 2
+
+
+def configure(args: argparse.Namespace) -> LabConfig:
+    """The configuration of a `fine-tune` command line."""
+    typed = {}
+    for option in options.RUN_OPTIONS:
+        value = getattr(args, option.key, None)
+        typed[option.name] = dict(value) if option.repeats and value else value
+    file = settings_file.find(Path.cwd(), args.config)
+    settings = options.merge(typed, settings_file.read(file) if file else {})
+    choice = profiles.choose(settings["profile"] or "auto")
+    return options.apply(choice.profile, {**settings, "fine-tuned": None})
+
+
+def run_fine_tune(args: argparse.Namespace) -> int:
+    """Train, measure and save; prints the folder with what was measured."""
+    config = configure(args)
+    from labkit.lab import Lab
+    from labkit.store import Store
+
+    progress = Lines()
+    lab = Lab(config, Store(args.store, progress=progress), args.output, progress, resumable=True)
+    lab.check_inputs()
+    folder = lab.saved_model
+    accuracy = lab.evaluations["fine_tuned"].accuracy
+    measured = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+    print(json.dumps({"model": str(folder), **measured}))
+    return 0
+
+
+def run_predict(args: argparse.Namespace) -> int:
+    """Print one JSON object for each text."""
+    from labkit import given_model
+
+    folder = given_model.resolve(ModelSource(args.model))
+    texts = list(args.texts or read_lines(args.file))
+    for line in predictions(folder, texts):
+        print(json.dumps(line, ensure_ascii=False))
+    return 0
+
+
+def read_lines(file: Path | None) -> Iterator[str]:
+    """The lines of a file, or of standard input."""
+    try:
+        content = sys.stdin.read() if file is None else file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise LabError(f"--file {file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise LabError(f"{file or 'standard input'}: is not UTF-8") from None
+    yield from content.splitlines()
+
+
+def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:
+    """Text, label and the probability of every label, for each text."""
+    if not texts:
+        return
+    from labkit import base_model, tokenization
+    from labkit.evaluation import probabilities
+    from labkit.fine_tune import classify
+
+    model = base_model.load_classifier(folder)
+    tokenizer = tokenization.load_tokenizer(folder)
+    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings)
+    logits, _ = classify(model, tokenization.encode(tokenizer, texts, limit))
+    for text, row in zip(texts, probabilities(logits), strict=True):
+        named = {model.config.id2label[i]: float(p) for i, p in enumerate(row)}
+        yield {"text": text, "label": max(named, key=named.__getitem__), "probabilities": named}
+
+
+def run_verify(args: argparse.Namespace) -> int:
+    """Print what holds and what differs."""
+    from labkit.verify import verify
+
+    with tempfile.TemporaryDirectory(prefix="labkit-verify-") as scratch:
+        findings = list(verify(args.model, args.dataset, Path(scratch)))
+    for finding in findings:
+        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.what}")
+    return 0 if all(finding.holds for finding in findings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
