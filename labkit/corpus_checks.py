@@ -54,7 +54,7 @@ def read_posts(folder: Path = CORPUS) -> list[Post]:
     return [
         Post(split, **json.loads(line))
         for split in LEAST
-        for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").splitlines()
+        for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
     ]
 
 

@@ -1,10 +1,10 @@
 """Sentences for exercise 1, to be compared in pairs: a dozen or more for each topic.
 
-Curated pairs lie beside the corpus in `probes.json`, by label; for labels without any, posts of
+Curated pairs lie beside the corpus in `probes.toml`, by label; for labels without any, posts of
 the train split stand in.
 """
 
-import json
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,9 +30,9 @@ class Probes:
     curated: bool
 
 
-def choose_probes(splits: Splits, seed: int, curated: Path = CORPUS / "probes.json") -> Probes:
+def choose_probes(splits: Splits, seed: int, curated: Path = CORPUS / "probes.toml") -> Probes:
     """The curated sentences for the splits' labels, or as many posts drawn from the train split."""
-    pairs: dict[str, list[list[str]]] = json.loads(curated.read_text(encoding="utf-8"))
+    pairs: dict[str, list[list[str]]] = tomllib.loads(curated.read_text(encoding="utf-8"))
     if all(label in pairs for label in splits.labels):
         sentences = [
             (text, topic)
