@@ -10,12 +10,13 @@ import string
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import combinations
 from pathlib import Path
 
 import numpy as np
 
+from labkit.config import fingerprint
 from labkit.data_files import CORPUS
 
 LABELS = ("rec.sport.baseball", "sci.space")
@@ -56,6 +57,11 @@ def read_posts(folder: Path = CORPUS) -> list[Post]:
         for split in LEAST
         for line in (folder / f"{split}.jsonl").read_text(encoding="utf-8").rstrip("\n").split("\n")
     ]
+
+
+def digest(posts: Sequence[Post]) -> str:
+    """What the posts are, in 16 hex digits: numbers measured on them name it."""
+    return fingerprint([asdict(post) for post in posts])[:16]
 
 
 def findings(posts: Sequence[Post]) -> list[str]:

@@ -84,6 +84,23 @@ def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     return float(stats.binomtest(only_first, only_first + only_second).pvalue)
 
 
+def cochran_q(correct: np.ndarray) -> float:
+    """P-value that several classifiers are right equally often on the same posts.
+
+    `correct` is (classifiers, posts), boolean. Cochran 1950, https://doi.org/10.2307/2332378:
+    McNemar's test for more than two; posts that all got right, or all wrong, say nothing. The
+    chi-square approximation wants some dozens of posts on which they differ.
+    """
+    classifiers = len(correct)
+    by_post = correct.sum(axis=0)
+    spread = np.sum(by_post * (classifiers - by_post))
+    if spread == 0:
+        return 1.0
+    between = np.sum((correct.sum(axis=1) - correct.sum() / classifiers) ** 2)
+    q = classifiers * (classifiers - 1) * between / spread
+    return float(stats.chi2.sf(q, classifiers - 1))
+
+
 def confusion(truth: np.ndarray, predicted: np.ndarray, classes: int) -> np.ndarray:
     """Counts (..., classes, classes), true class by row, over the last axis of the inputs."""
     cells = truth * classes + predicted

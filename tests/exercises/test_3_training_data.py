@@ -11,6 +11,7 @@ Question: How many tokens does a typical example have? What does tokenized text 
 import numpy as np
 import pytest
 
+from labkit import corpus_checks
 from labkit.plugin import gate_names
 
 pytestmark = pytest.mark.exercise("training_data")
@@ -20,6 +21,16 @@ SPLITS = ("train", "validation", "test")
 @pytest.fixture(params=SPLITS)
 def split(request, lab):
     return getattr(lab.tokens, request.param)
+
+
+@pytest.fixture(scope="module")
+def corpus(lab, answer):
+    """The posts of the lab's own corpus, all splits; measures the answer, but trains nothing."""
+    if lab.config.data.source != "labkit:corpus":
+        pytest.skip(
+            f"the data are {lab.config.data.name}; these are promises of labkit's own corpus"
+        )
+    return corpus_checks.read_posts(lab.data_folder)
 
 
 def test_no_post_is_empty(split):
@@ -69,6 +80,12 @@ def test_decoding_gives_the_text_that_encodes_alike(lab, split):
         text = lab.tokenizer.decode(ids, skip_special_tokens=True)
         again = lab.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
         assert lab.tokenizer.decode(again, skip_special_tokens=True) == text
+
+
+@pytest.mark.parametrize("check", corpus_checks.CHECKS)
+def test_the_corpus_keeps_its_promise(corpus, check):
+    """Findings by name: no duplicates, no give-away, exact balance, slices large enough, ..."""
+    assert corpus_checks.CHECKS[check](corpus) == []
 
 
 @pytest.mark.parametrize("gate", gate_names("training_data"))

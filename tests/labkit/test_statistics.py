@@ -148,6 +148,32 @@ def test_mcnemar_is_the_exact_binomial_test(first, second):
     assert statistics.mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
 
 
+def test_cochrans_q_of_two_is_mcnemars_chi_square():
+    """Cochran 1950: for two classifiers Q is (b - c)^2 / (b + c), with 1 degree of freedom."""
+    first = np.repeat([True, False, True, False], [30, 12, 20, 10])
+    second = np.repeat([False, True, True, False], [30, 12, 20, 10])
+    expected = stats.chi2.sf((30 - 12) ** 2 / (30 + 12), 1)
+    assert statistics.cochran_q(np.stack([first, second])) == pytest.approx(expected)
+
+
+def test_cochrans_q_is_that_of_shuffling_within_posts():
+    """What it approximates: which classifiers are right on a post is equally likely, post by post."""
+    rng = np.random.default_rng(3)
+    correct = rng.random((5, 80)) < np.array([0.5, 0.5, 0.6, 0.6, 0.7])[:, None]
+    hits = correct.sum(axis=1).var()
+    shuffled = np.stack([rng.permuted(correct, axis=0).sum(axis=1) for _ in range(4000)])
+    assert statistics.cochran_q(correct) == pytest.approx(
+        np.mean(shuffled.var(axis=1) >= hits), abs=0.02
+    )
+
+
+def test_cochrans_q_finds_nothing_where_classifiers_do_not_differ():
+    right = np.arange(40) % 3 > 0
+    assert statistics.cochran_q(np.stack([right] * 20)) == 1  # the same answers from all
+    luck = np.stack([np.roll(right, shift) for shift in range(0, 39, 3)])
+    assert statistics.cochran_q(luck) > 0.5  # equally often right, on other posts
+
+
 def test_confusion_has_the_true_class_by_row():
     truth, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
     counts = statistics.confusion(truth, predicted, 3)
