@@ -9,6 +9,8 @@ from labkit.evaluation import ZERO_SHOT, Evaluation, best_zero_shot
 from labkit.lab import Lab
 from labkit.statistics import Estimate, confusion, paired_difference
 
+SHOWN_SLICES = 5  # as many as the lab's own corpus has
+
 
 def answer(lab: Lab) -> Answer:
     evaluations = lab.zero_shot_evaluations
@@ -66,9 +68,9 @@ def _sentence(
         f"{percent(heads.max())}, so one such number only says which way the dice fell."
     )
     if slices:
-        worst = sorted(slices, key=lambda name: slices[name][1].value)[:2]
-        text += " It fails most in the slices " + " and ".join(
-            f"{name} ({percent(slices[name][1].value)})" for name in worst
+        worst = sorted(slices.items(), key=lambda item: item[1][1].value)[:SHOWN_SLICES]
+        text += " By slice, worst first, it is wrong on " + ", ".join(
+            f"{round(n * (1 - estimate.value))} of {n} {name}" for name, (n, estimate) in worst
         )
-        text += "."
+        text += " posts."
     return text

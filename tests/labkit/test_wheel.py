@@ -70,7 +70,7 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
     assert inside == ours
 
 
-def test_an_installed_copy_loads_the_corpus_and_its_templates(site, tmp_path):
+def test_an_installed_copy_works_away_from_the_source(site, tmp_path):
     script = tmp_path / "use.py"
     script.write_text(USE_THE_INSTALLED_COPY)
     output = run(str(script), str(site), str(tmp_path), folder=tmp_path, PYTHONPATH=str(site))

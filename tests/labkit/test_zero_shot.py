@@ -1,11 +1,18 @@
 """Zero-shot by entailment, against the pipeline that the lab's text names."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from labkit import zero_shot
+from labkit.answers import answer
 from labkit.base_model import load_classifier
+from labkit.data import CORPUS
+from labkit.evaluation import best_zero_shot
+from labkit.lab import Lab
+from labkit.store import Store
 from labkit.tokenization import load_tokenizer
 
 TEXTS = ["the pitcher and the catcher", "a probe in orbit", "old glove", "lunar shuttle " * 40]
@@ -66,3 +73,21 @@ def test_entailment_is_found_by_name():
     assert zero_shot.entailment_index({"CONTRADICTION": 0, "NEUTRAL": 1, "Entailment": 2}) == 2
     with pytest.raises(ValueError, match="no entailment label"):
         zero_shot.entailment_index({"LABEL_0": 0, "LABEL_1": 1})
+
+
+def test_the_answer_tells_how_much_is_wrong_in_each_slice(tiny_config, tmp_path):
+    """On the first posts of the lab's own corpus."""
+    posts = tmp_path / "posts"
+    posts.mkdir()
+    for name in ("train", "validation", "test"):
+        lines = (CORPUS / f"{name}.jsonl").read_text().splitlines()[:60]
+        (posts / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    source = replace(tiny_config.data, source=str(posts))
+    lab = Lab(replace(tiny_config, data=source), Store(tmp_path / "store"), tmp_path / "model")
+    wrong = ~best_zero_shot(lab.zero_shot_evaluations).correct[0]
+    slices = np.asarray(lab.splits.test["slice"])
+    sentence = answer("zero_shot", lab).sentence
+    assert len(np.unique(slices)) == 5
+    for name in np.unique(slices):
+        own = slices == name
+        assert f"{wrong[own].sum()} of {own.sum()} {name}" in sentence
