@@ -9,9 +9,9 @@ import datasets
 import numpy as np
 import pytest
 
-from labkit import corpus_checks, data
+from labkit import corpus_checks, data, data_files
 from labkit.corpus_checks import CHECKS, LABELS, LEAST, SLICES
-from labkit.data import CORPUS
+from labkit.data_files import CORPUS
 from labkit.probes import PER_TOPIC, choose_probes
 from labkit.profiles import EMBEDDED
 
@@ -26,7 +26,9 @@ def posts():
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory):
     """The corpus as the lab loads it."""
-    return data.load_splits(EMBEDDED.data, data.locate(EMBEDDED.data), tmp_path_factory.mktemp("c"))
+    return data.load_splits(
+        EMBEDDED.data, data_files.locate(EMBEDDED.data), tmp_path_factory.mktemp("c")
+    )
 
 
 def changed(posts, change, rows):
@@ -186,7 +188,7 @@ def test_probes_are_pairs_and_no_posts(posts, splits):
 
 
 def test_probes_are_no_part_of_the_data():
-    assert set(data.content_digests(CORPUS)) == {f"{split}.jsonl" for split in LEAST}
+    assert set(data_files.content_digests(CORPUS)) == {f"{split}.jsonl" for split in LEAST}
 
 
 def test_the_card_counts_the_posts(posts):

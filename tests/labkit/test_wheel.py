@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 
 import labkit
-from labkit import corpus_checks, data, report
+from labkit import corpus_checks, data, data_files, report
 from labkit.profiles import EMBEDDED
 
 assert Path(labkit.__file__).is_relative_to(sys.argv[1]), labkit.__file__
 assert corpus_checks.findings(corpus_checks.read_posts()) == []
-splits = data.load_splits(EMBEDDED.data, data.locate(EMBEDDED.data), Path(sys.argv[2]))
+splits = data.load_splits(EMBEDDED.data, data_files.locate(EMBEDDED.data), Path(sys.argv[2]))
 print(*(len(split) for _, split in splits.items()))
 print(*sorted(report.environment().list_templates()))
 """

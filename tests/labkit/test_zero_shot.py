@@ -9,7 +9,7 @@ import torch
 from labkit import zero_shot
 from labkit.answers import answer
 from labkit.base_model import load_classifier
-from labkit.data import CORPUS
+from labkit.data_files import CORPUS
 from labkit.evaluation import best_zero_shot
 from labkit.lab import Lab
 from labkit.store import Store
