@@ -196,3 +196,8 @@ def test_the_card_counts_the_posts(posts):
     for name in SLICES:
         row = " | ".join(str(counts[name, split]) for split in LEAST)
         assert f"| `{name}` | {row} |" in CARD
+
+
+def test_the_cards_numbers_were_measured_on_these_posts(posts):
+    """A changed post makes the published baselines stale: run benchmarks/corpus_baselines.py."""
+    assert f"digest `{corpus_checks.digest(posts)}`" in CARD
