@@ -67,10 +67,14 @@ class History:
     @classmethod
     def load(cls, path: Path) -> "History":
         """Read what `save` wrote."""
-        plain = json.loads(path.read_text())
-        plain["epochs"] = tuple(Epoch(**epoch) for epoch in plain["epochs"])
-        plain["step_losses"] = tuple((step, loss) for step, loss in plain["step_losses"])
-        return cls(**plain)
+        return cls.from_dict(json.loads(path.read_text()))
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "History":
+        """Rebuild a history from the dict that JSON made of it."""
+        epochs = tuple(Epoch(**epoch) for epoch in plain["epochs"])
+        steps = tuple((step, loss) for step, loss in plain["step_losses"])
+        return cls(**{**plain, "epochs": epochs, "step_losses": steps})
 
 
 def fine_tune(

@@ -161,6 +161,15 @@ GATES = (
         of_training=True,
     ),
     Gate(
+        "learning_rate_shortfall",
+        "fine_tune",
+        False,
+        0,
+        "of the validation posts",
+        "No learning rate or number of epochs of the small grid beats the recipe's beyond noise.",
+        "The learning rate may be off for this base model or these data; look at the heat map.",
+    ),
+    Gate(
         "silhouette_gain",
         "compare",
         True,
@@ -170,6 +179,55 @@ GATES = (
         "The encoder may not have been trained, only the head; look at t-SNE before and after.",
         low=-2,
         high=2,
+    ),
+    Gate(
+        "minimum_functionality_high",
+        "compare",
+        False,
+        0.1,
+        "of the plain sentences",
+        "Plain sentences about a topic are given that topic (upper end of the failure rate).",
+        "The model may go by something else than the topic, or the label order may be swapped; "
+        "look at the counter-example.",
+    ),
+    Gate(
+        "invariance_high",
+        "compare",
+        False,
+        0.1,
+        "of the changed sentences",
+        "Case, white space, punctuation, typos, names and neutral sentences do not change the "
+        "class (upper end of the worst failure rate).",
+        "The model may look at the form of a text and not at its topic; look at the "
+        "counter-example.",
+    ),
+    Gate(
+        "directional_high",
+        "compare",
+        False,
+        0.1,
+        "of the lengthened sentences",
+        "More text on a topic does not speak against it (upper end of the failure rate).",
+        "The label order may be swapped, or the model may go by length; look at the "
+        "counter-example.",
+    ),
+    Gate(
+        "any_text_failures",
+        "compare",
+        False,
+        0,
+        "texts",
+        "Any text at all has finite probabilities that sum to 1.",
+        "The weights may hold NaN, or training may have diverged; look at the counter-example.",
+    ),
+    Gate(
+        "batch_failures",
+        "compare",
+        False,
+        0,
+        "texts",
+        "Padding and the other posts of a batch do not change a logit.",
+        "The attention mask may be lost on the way, or pooling may count padding.",
     ),
     Gate(
         "size_ratio",

@@ -18,18 +18,22 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from labkit import base_model, data, data_files, given_model, tokenization
-from labkit.config import LabConfig, fingerprint
+from labkit.config import LabConfig, Recipe, fingerprint
 from labkit.errors import LabError
 from labkit.lineage import commit
 from labkit.probes import Probes, choose_probes
 from labkit.progress import Progress, Silent
 from labkit.saved_model import assemble, publish
-from labkit.store import Entry, Store, file_digest
+from labkit.store import Entry, Store, file_digest, library_versions
 
 if TYPE_CHECKING:
+    import datasets
+
+    from labkit.behaviour import Outcome
     from labkit.evaluation import Evaluation
     from labkit.fine_tune import History
     from labkit.hardware import Hardware
+    from labkit.sweep import Sweep
 
 SPLITS = ("train", "validation", "test")
 Arrays = Mapping[str, np.ndarray]
@@ -313,13 +317,106 @@ class Lab:
             history.save(folder / "history.json")
             shutil.rmtree(kept, ignore_errors=True)
 
-        inputs = {
+        return self._stage("fine-tuned", self._training_inputs, build, ["fine_tune", "hardware"])
+
+    @property
+    def _training_inputs(self) -> dict[str, Any]:
+        return {
             "tokens": self._tokens.key,
             "base": self.base.digest,
             "recipe": asdict(self.config.recipe),
             "hardware": asdict(self.hardware),
         }
-        return self._stage("fine-tuned", inputs, build, ["fine_tune", "hardware"])
+
+    def _small_fine_tune(
+        self, posts: "datasets.Dataset", recipe: Recipe, folder: Path
+    ) -> "History":
+        """One fine-tune on a subset, read on the validation posts, cut short as those are."""
+        from labkit.fine_tune import fine_tune
+        from labkit.sweep import subset
+
+        validation = subset(self.tokens.validation, len(self.tokens.validation), 0)
+        return fine_tune(
+            self.base.folder,
+            self.tokenizer,
+            posts,
+            validation,
+            self.splits.labels,
+            recipe,
+            self.hardware,
+            folder,
+            self.progress.advance,
+        )
+
+    @cached_property
+    def sweep(self) -> "Sweep":
+        """Small fine-tunes over learning rates, epochs and seeds."""
+        from labkit import sweep
+
+        def build(folder: Path) -> None:
+            with tempfile.TemporaryDirectory(dir=self.store.root) as scratch:
+                sweep.sweep(
+                    self._small_fine_tune,
+                    sweep.subset(self.tokens.train, sweep.POSTS, self.config.data.seed),
+                    len(self.tokens.validation),
+                    len(self.splits.labels),
+                    self.config.recipe,
+                    Path(scratch),
+                ).save(folder / "sweep.json")
+
+        entry = self._stage(
+            "sweep", self._training_inputs, build, ["sweep", "fine_tune", "hardware"]
+        )
+        return sweep.Sweep.load(entry.path / "sweep.json")
+
+    @cached_property
+    def repeatability(self) -> dict[str, Any]:
+        """Whether the same seed gives the same weights, bit for bit, on this machine."""
+        from labkit import sweep
+
+        def build(folder: Path) -> None:
+            with tempfile.TemporaryDirectory(dir=self.store.root) as scratch:
+                posts = sweep.subset(self.tokens.train, sweep.REPEATED_POSTS, self.config.data.seed)
+                recipe = self.config.recipe
+                found = sweep.repeat(self._small_fine_tune, posts, recipe, Path(scratch))
+            (folder / "repeat.json").write_text(json.dumps(found))
+
+        entry = self._stage(
+            "repeat", self._training_inputs, build, ["sweep", "fine_tune", "hardware"]
+        )
+        return json.loads((entry.path / "repeat.json").read_text())
+
+    @cached_property
+    def behaviours(self) -> tuple["Outcome", ...]:
+        """How the fine-tuned model does on every behaviour that its classes can be tested for."""
+        from labkit import behaviour
+
+        def build(folder: Path) -> None:
+            from labkit.fine_tune import classify
+
+            model = base_model.load_classifier(self.fine_tuned_folder).to(self.device)
+
+            def logits(texts: list[str]) -> np.ndarray:
+                return classify(
+                    model, tokenization.encode(self.tokenizer, texts, self._max_length)
+                )[0]
+
+            seed, claims = self.config.recipe.seed, behaviour.behaviours_of(self.splits.labels)
+            outcomes = []
+            for done, claim in enumerate(claims):
+                self.progress.advance(done / len(claims), claim.name)
+                outcomes.append(behaviour.examine(claim, logits, seed))
+            behaviour.save(outcomes, folder / "behaviours.json")
+
+        inputs = {
+            "fine_tuned": self._fine_tuned.key,
+            "max_length": self._max_length,
+            "seed": self.config.recipe.seed,
+            "hypothesis": library_versions(["hypothesis"]),
+        }
+        code = ["behaviour", "grammar", "evaluation", "statistics", "fine_tune", "inference"]
+        entry = self._stage("behaviours", inputs, build, code)
+        return behaviour.load(entry.path / "behaviours.json")
 
     @cached_property
     def history(self) -> "History":
@@ -429,7 +526,7 @@ class Lab:
     @cached_property
     def saved_model(self) -> Path:
         """The fine-tuned model with lineage and model card, published to `output`."""
-        _ = self.evaluations  # measured first, so that its stages keep their own time
+        _ = self.evaluations, self.repeatability  # first, so that their stages keep their own time
 
         def build(folder: Path) -> None:
             assemble(self, folder)
@@ -438,6 +535,7 @@ class Lab:
             **self._before_and_after,
             "config": self.config.to_dict(),
             "zero_shot": self.entries["zero-shot"].key,
+            "repeat": self.entries["repeat"].key,
             "commit": commit(),
         }
         code = ["saved_model", "lineage", "statistics", "evaluation"]

@@ -37,6 +37,7 @@ class Lineage:
     hardware: dict[str, Any]
     machine: dict[str, Any]
     packages: dict[str, str]
+    bit_for_bit: dict[str, Any]
     durations: dict[str, float]
     metrics: dict[str, float]
     files: dict[str, dict[str, Any]]
@@ -76,6 +77,7 @@ def record(lab: "Lab", model: Path) -> Lineage:
         hardware=asdict(lab.hardware),
         machine=describe_machine(),
         packages=library_versions(),
+        bit_for_bit=lab.repeatability,
         durations={stage: round(entry.seconds, 3) for stage, entry in lab.entries.items()},
         metrics=metrics,
         files=describe_files(model),

@@ -3,12 +3,18 @@
 import numpy as np
 from sklearn.metrics import precision_recall_fscore_support
 
-from labkit import plots
+from labkit import evidence_plots, plots
+from labkit.answers.behaviours import (
+    behaviour_table,
+    behaviour_values,
+    counter_examples,
+    not_applicable,
+)
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.answers.model import Answer, Table, percent_interval, with_interval
-from labkit.evaluation import Evaluation, best_zero_shot
+from labkit.answers.model import Answer, Table, percent, percent_interval, with_interval
+from labkit.evaluation import Evaluation, best_zero_shot, probabilities
 from labkit.lab import Lab
-from labkit.statistics import confusion
+from labkit.statistics import Estimate, calibration, confusion
 
 
 def answer(lab: Lab) -> Answer:
@@ -19,6 +25,9 @@ def answer(lab: Lab) -> Answer:
     probe = evaluations["embedding_logistic"]
     slices = slice_accuracies(lab, tuned)
     planes = lab.planes
+    sureness = calibration(
+        probabilities(lab.predictions["logits_test"]), truth, lab.config.recipe.seed
+    )
     matrices = {
         evaluation.name: confusion(truth, evaluation.predicted[0], len(labels))
         for evaluation in (zero_shot, tuned)
@@ -29,6 +38,8 @@ def answer(lab: Lab) -> Answer:
         "silhouette_gain": after["silhouette"] - before["silhouette"],
         "silhouette_null_high": after["null_high"],
         "silhouette_after_p": after["p_value"],
+        **with_interval("calibration_error", sureness.error),
+        **behaviour_values(lab.behaviours),
     }
     for method, evaluation in evaluations.items():
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
@@ -40,7 +51,9 @@ def answer(lab: Lab) -> Answer:
         f"{before['silhouette']:.2f} before to {after['silhouette']:.2f} after fine-tuning "
         f"(1 is perfect, 0 is none; shuffled labels reach {after['null_high']:.2f} at most). "
         f"Logistic regression on the frozen embeddings already gets "
-        f"{percent_interval(probe.accuracy)}, fine-tuning {percent_interval(tuned.accuracy)}.",
+        f"{percent_interval(probe.accuracy)}, fine-tuning {percent_interval(tuned.accuracy)}. "
+        f"{worst_slice(slices)}How sure the fine-tuned model is and how often it is right differ "
+        f"by {100 * sureness.error.value:.1f} points on average.",
         values,
         (
             plots.comparison(list(evaluations.values())),
@@ -55,8 +68,21 @@ def answer(lab: Lab) -> Answer:
                 labels,
             ),
             confident_mistakes(lab, tuned, lab.predictions["logits_test"]),
+            evidence_plots.reliability(sureness, tuned.name),
+            evidence_plots.failure_rates(lab.behaviours),
+            behaviour_table(lab.behaviours),
+            *counter_examples(lab.behaviours, labels),
         ),
+        not_applicable=not_applicable(labels),
     )
+
+
+def worst_slice(slices: dict[str, tuple[int, Estimate]]) -> str:
+    """A sentence on the slice with the lowest accuracy; empty where the corpus has no slices."""
+    if not slices:
+        return ""
+    name, (posts, estimate) = min(slices.items(), key=lambda item: item[1][1].value)
+    return f"Its worst slice is {name}: {percent(estimate.value)} of {posts} posts. "
 
 
 def comparison_table(evaluations: list[Evaluation]) -> Table:

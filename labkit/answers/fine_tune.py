@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from labkit import plots
-from labkit.answers.model import Answer, Block, Table, percent_interval, with_interval
+from labkit import evidence_plots, plots
+from labkit.answers.model import Answer, Block, Table, percent, percent_interval, with_interval
 from labkit.evaluation import best_zero_shot
 from labkit.lab import Lab
 from labkit.statistics import mcnemar, paired_difference
+from labkit.sweep import Sweep
 
 ELSEWHERE = "The model was trained elsewhere; nothing was trained here."
 
@@ -38,10 +39,14 @@ def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     """How the training went: in words, in numbers, and for the report."""
     history = lab.history
     first, last = history.epochs[0], history.epochs[-1]
+    sweep = lab.sweep
+    luck = sweep.seed_accuracies
     return (
         f"Training loss fell from {first.train_loss:.2f} in the first epoch to "
         f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
-        f"loss and was kept.",
+        f"loss and was kept. On {sweep.posts} posts, {len(luck)} seeds of the same recipe get "
+        f"{percent(luck.min())} to {percent(luck.max())} of the validation posts right: so much "
+        f"is luck.",
         {
             "first_epoch_loss": first.train_loss,
             "last_epoch_loss": last.train_loss,
@@ -50,8 +55,16 @@ def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
             "epochs": len(history.epochs),
             "steps": history.steps,
             "train_seconds": history.seconds,
+            "learning_rate_shortfall": sweep.shortfall,
+            "seed_accuracy_low": float(luck.min()),
+            "seed_accuracy_high": float(luck.max()),
         },
-        (plots.training_curves(history), epoch_table(lab)),
+        (
+            plots.training_curves(history),
+            epoch_table(lab),
+            evidence_plots.learning_rates(sweep),
+            seed_table(sweep),
+        ),
     )
 
 
@@ -71,4 +84,20 @@ def epoch_table(lab: Lab) -> Table:
         ),
         best=lab.history.best_epoch - 1,
         mark="kept",
+    )
+
+
+def seed_table(sweep: Sweep) -> Table:
+    """The same small fine-tune with other seeds: what differs is luck."""
+    return Table(
+        f"The same recipe on {sweep.posts} posts with other seeds",
+        ("seed", "training loss", "validation accuracy"),
+        tuple(
+            (
+                str(seed),
+                f"{history.epochs[-1].train_loss:.3f}",
+                percent(history.epochs[-1].validation_accuracy),
+            )
+            for seed, history in sweep.by_seed
+        ),
     )

@@ -89,7 +89,8 @@ class Answer:
     `headline` is the answer in at most 60 characters, `sentence` in full. `values` are the
     measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
     `limits` are the run's thresholds by gate name; where there are any, a gate
-    without one does not apply.
+    without one does not apply. `not_applicable` has a reason for each gate that makes no claim
+    about these classes.
     """
 
     exercise: str
@@ -98,11 +99,13 @@ class Answer:
     values: Mapping[str, Any]
     blocks: tuple[Block, ...] = ()
     limits: Mapping[str, float] = field(default_factory=dict)
+    not_applicable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def gates(self) -> tuple[gates.GateResult, ...]:
         """The exercise's gates with the values measured for them."""
-        return gates.check(self.exercise, self.values, self.limits)
+        results = gates.check(self.exercise, self.values, self.limits)
+        return tuple(result for result in results if result.gate.name not in self.not_applicable)
 
     @property
     def holds(self) -> bool:
@@ -148,12 +151,14 @@ class Answer:
                 }
                 for result in self.gates
             ],
+            "not_applicable": dict(self.not_applicable),
         }
 
     def pack(self) -> dict[str, Any]:
         """Builtin types only, for the way from a worker to the controller."""
         packed = asdict(self)
         packed["values"] = dict(self.values)
+        packed["not_applicable"] = dict(self.not_applicable)
         packed["blocks"] = [
             {"kind": type(block).__name__, **asdict(block)} for block in self.blocks
         ]
@@ -169,6 +174,7 @@ class Answer:
             dict(packed["values"]),
             tuple(_unpack_block(dict(block)) for block in packed["blocks"]),
             dict(packed["limits"]),
+            dict(packed["not_applicable"]),
         )
 
 

@@ -60,6 +60,25 @@ def test_it_beats_every_method_that_saw_no_example(lab, method):
     assert lab.evaluations["fine_tuned"].accuracy.value > rival.value
 
 
+def test_too_small_a_learning_rate_hardly_learns(lab):
+    assert lab.sweep.smallest_underfits
+
+
+def test_too_large_a_learning_rate_diverges_or_collapses(lab):
+    assert lab.sweep.largest_fails
+
+
+def test_accuracy_of_the_default_rate_grows_with_the_epochs(lab):
+    by_epoch = lab.sweep.accuracies[1]
+    assert by_epoch[-1] >= by_epoch[0]
+
+
+def test_the_same_seed_gives_the_same_weights(lab):
+    if lab.hardware.device != "cpu":
+        pytest.skip("kernels of a GPU may add in any order; lineage.json says what was found")
+    assert lab.repeatability["identical"]
+
+
 @pytest.mark.parametrize("gate", gate_names("fine_tune"))
 def test_gate(answer, gate):
     answer.check(gate)

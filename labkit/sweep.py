@@ -1,0 +1,148 @@
+"""What training loss, learning rate and epochs do to quality, and how much of it is luck.
+
+Small fine-tunes of the same recipe on a subset: one for each learning rate, read at every epoch,
+and the middle rate again with other seeds. A last pair with the same seed says whether a training
+can be repeated bit for bit.
+"""
+
+import json
+import math
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+
+from labkit.base_model import WEIGHTS
+from labkit.config import Recipe
+from labkit.data import stratified_sample
+from labkit.fine_tune import History
+from labkit.statistics import Estimate, accuracy
+from labkit.store import file_digest
+
+STEPS = (1 / 50, 1.0, 100.0)  # times the recipe's rate: 1e-6, 5e-5 and 5e-3 for the default one
+SEEDS = 3
+POSTS, TOKENS = 192, 64  # of the subset: at most so many posts, each cut at so many tokens
+REPEATED_POSTS = 32
+GUESSING = 0.9  # of log(classes): a loss above it is no better than not to look at the text
+
+Train = Callable[[datasets.Dataset, Recipe, Path], History]
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Small fine-tunes on the same posts: one for each learning rate, one for each seed.
+
+    The recipe's own rate and seed stand in both. Accuracies are those of `validation` posts.
+    """
+
+    by_rate: tuple[tuple[float, History], ...]
+    by_seed: tuple[tuple[int, History], ...]
+    posts: int
+    validation: int
+    classes: int
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates, smallest first."""
+        return tuple(rate for rate, _ in self.by_rate)
+
+    @property
+    def accuracies(self) -> np.ndarray:
+        """Validation accuracy (rates, epochs)."""
+        return np.array([_accuracies(history) for _, history in self.by_rate])
+
+    @property
+    def seed_accuracies(self) -> np.ndarray:
+        """Validation accuracy (seeds,) after the last epoch: the same but for luck."""
+        return np.array([_accuracies(history)[-1] for _, history in self.by_seed])
+
+    @property
+    def default(self) -> Estimate:
+        """Accuracy after the last epoch at the recipe's own rate, with its interval."""
+        hits = round(float(self.accuracies[1, -1]) * self.validation)
+        return accuracy(np.arange(self.validation) < hits)
+
+    @property
+    def shortfall(self) -> float:
+        """How far the best cell of the grid is above the default's interval; 0 within noise."""
+        return max(0.0, float(self.accuracies.max()) - self.default.high)
+
+    @property
+    def smallest_underfits(self) -> bool:
+        """The smallest rate has hardly begun: its training loss is still that of guessing."""
+        _, history = self.by_rate[0]
+        return history.epochs[-1].train_loss > GUESSING * math.log(self.classes)
+
+    @property
+    def largest_fails(self) -> bool:
+        """The largest rate diverged (loss is NaN) or collapsed (no better than guessing)."""
+        _, history = self.by_rate[-1]
+        return not history.epochs[-1].validation_loss < GUESSING * math.log(self.classes)
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2))
+
+    @classmethod
+    def load(cls, path: Path) -> "Sweep":
+        """Read what `save` wrote."""
+        plain = json.loads(path.read_text())
+        for name in ("by_rate", "by_seed"):
+            plain[name] = tuple((key, History.from_dict(run)) for key, run in plain[name])
+        return cls(**plain)
+
+
+def subset(posts: datasets.Dataset, size: int, seed: int) -> datasets.Dataset:
+    """At most `size` tokenized posts by class share, each cut to `TOKENS` with its [SEP]."""
+    labels = np.asarray(posts["label"])
+    (rows,) = stratified_sample(labels, (min(size, len(labels)),), seed)
+    kept = posts.select(sorted(rows))
+    ids = [row[: TOKENS - 1] + row[-1:] if len(row) > TOKENS else row for row in kept["input_ids"]]
+    return datasets.Dataset.from_dict({"input_ids": ids, "label": kept["label"]})
+
+
+def sweep(
+    train: Train,
+    posts: datasets.Dataset,
+    validation: int,
+    classes: int,
+    recipe: Recipe,
+    scratch: Path,
+) -> Sweep:
+    """Train once for each rate and once more for each other seed.
+
+    `train(posts, recipe, folder)` is one fine-tune; `scratch` takes the models on the way.
+    """
+
+    def run(changed: Recipe) -> History:
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            return train(posts, changed, Path(folder))
+
+    by_rate = [
+        (rate, run(replace(recipe, learning_rate=rate)))
+        for rate in (step * recipe.learning_rate for step in STEPS)
+    ]
+    others = range(recipe.seed + 1, recipe.seed + SEEDS)
+    by_seed = [
+        (recipe.seed, by_rate[1][1]),
+        *((seed, run(replace(recipe, seed=seed))) for seed in others),
+    ]
+    return Sweep(tuple(by_rate), tuple(by_seed), len(posts), validation, classes)
+
+
+def repeat(train: Train, posts: datasets.Dataset, recipe: Recipe, scratch: Path) -> dict[str, Any]:
+    """Train twice with the same seed for one epoch, and compare the digests of the weights."""
+    digests, short = [], replace(recipe, epochs=1)
+    for _ in range(2):
+        with tempfile.TemporaryDirectory(dir=scratch) as folder:
+            steps = train(posts, short, Path(folder)).steps
+            digests.append(file_digest(Path(folder) / WEIGHTS))
+    return {"checked": True, "steps": steps, "identical": len(set(digests)) == 1, "sha256": digests}
+
+
+def _accuracies(history: History) -> list[float]:
+    return [epoch.validation_accuracy for epoch in history.epochs]
