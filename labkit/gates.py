@@ -168,6 +168,8 @@ GATES = (
         "of the validation posts",
         "No learning rate or number of epochs of the small grid beats the recipe's beyond noise.",
         "The learning rate may be off for this base model or these data; look at the heat map.",
+        low=-1,
+        high=1,
     ),
     Gate(
         "silhouette_gain",
@@ -189,6 +191,8 @@ GATES = (
         "Plain sentences about a topic are given that topic (upper end of the failure rate).",
         "The model may go by something else than the topic, or the label order may be swapped; "
         "look at the counter-example.",
+        low=0,
+        high=1,
     ),
     Gate(
         "invariance_high",
@@ -200,6 +204,8 @@ GATES = (
         "class (upper end of the worst failure rate).",
         "The model may look at the form of a text and not at its topic; look at the "
         "counter-example.",
+        low=0,
+        high=1,
     ),
     Gate(
         "directional_high",
@@ -210,6 +216,8 @@ GATES = (
         "More text on a topic does not speak against it (upper end of the failure rate).",
         "The label order may be swapped, or the model may go by length; look at the "
         "counter-example.",
+        low=0,
+        high=1,
     ),
     Gate(
         "any_text_failures",
@@ -219,6 +227,7 @@ GATES = (
         "texts",
         "Any text at all has finite probabilities that sum to 1.",
         "The weights may hold NaN, or training may have diverged; look at the counter-example.",
+        low=0,
     ),
     Gate(
         "batch_failures",
@@ -228,6 +237,7 @@ GATES = (
         "texts",
         "Padding and the other posts of a batch do not change a logit.",
         "The attention mask may be lost on the way, or pooling may count padding.",
+        low=0,
     ),
     Gate(
         "size_ratio",
@@ -316,5 +326,5 @@ def table_lines(limits: Mapping[str, float]) -> list[str]:
         if gate.question != question:
             question = gate.question
             lines += ["", f"{BY_ID[gate.exercise].number}. {question}"]
-        lines.append(f"   {gate.name:<24} {gate.sign} {limits[gate.name]:<8g} {gate.unit}")
+        lines.append(f"   {gate.name:<27} {gate.sign} {limits[gate.name]:<8g} {gate.unit}")
     return lines[1:]

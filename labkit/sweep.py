@@ -68,8 +68,8 @@ class Sweep:
 
     @property
     def shortfall(self) -> float:
-        """How far the best cell of the grid is above the default's interval; 0 within noise."""
-        return max(0.0, float(self.accuracies.max()) - self.default.high)
+        """How far the best cell of the grid lies above the default's interval; below 0 is noise."""
+        return float(self.accuracies.max()) - self.default.high
 
     @property
     def smallest_underfits(self) -> bool:

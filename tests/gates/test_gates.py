@@ -15,6 +15,7 @@ from tests.labkit.test_plugin import pytest_run
 from tests.subjects import LABELS, TOPIC_WORDS
 
 NAMES = [gate.name for gate in GATES]
+NONE_AT_ALL = {"split_overlap", "any_text_failures", "batch_failures"}  # counts that must be 0
 
 
 def ends(gate):
@@ -73,7 +74,7 @@ def test_every_threshold_of_every_profile_can_be_met_and_missed(gate):
     for profile in PROFILES:
         limit = thresholds(profile, {})[gate.name]
         check_threshold(gate, limit)
-        if gate.name != "split_overlap":  # not one post, and none is the fewest there can be
+        if gate.name not in NONE_AT_ALL:
             assert gate.low < limit < gate.high
 
 
@@ -184,7 +185,7 @@ def test_lab_gates_prints_the_table_and_runs_nothing(tmp_path):
     )
     assert run.returncode == 0
     assert run.stdout.startswith("Gates of profile embedded (asked for)\n1. How similar")
-    assert "size_ratio               <= 1.5" in run.stdout
+    assert "size_ratio <= 1.5" in " ".join(run.stdout.split())
     assert "| torch\n" not in run.stderr
     assert not (tmp_path / "reports").exists()
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from labkit import base_model, grammar, tokenization
@@ -39,6 +40,7 @@ DERIVED = ("zero_shot_evaluations", "evaluations", "reload_difference")  # of st
 def with_stages(lab: Lab, **stages: Any) -> Lab:
     """A lab whose named stages are replaced, everything else as in `lab`."""
     other = Lab(lab.config, lab.store, lab.output)
+    other.entries.update(lab.entries)
     kept = {name: value for name, value in vars(lab).items() if name not in DERIVED}
     vars(other).update(kept | stages)
     return other
@@ -91,7 +93,7 @@ def behaviours_of_tiny() -> Any:
 
     def measure(model: Model) -> Any:
         claims = behaviours_of(LABELS, TOPICS)
-        return tuple(examine(replace(claim, draws=40), model, SEED) for claim in claims)
+        return tuple(examine(replace(claim, draws=100), model, SEED) for claim in claims)
 
     return measure
 
@@ -100,12 +102,13 @@ def behaviours_of_tiny() -> Any:
 def healthy(trained: Lab, logits: Model, behaviours_of_tiny: Any) -> Lab:
     """The trained lab, with probes and zero-shot scores by a model that knows the topics."""
     encoder = base_model.load_classifier(trained.fine_tuned_folder).distilbert.to(trained.device)
-    posts = trained.splits.train.select(range(24))
-    ids = tokenization.encode(trained.tokenizer, posts["text"], 64)
+    _ = trained.zero_shot, trained.evaluations  # the real ones, as the lineage records them
+    posts = trained.splits.train.select(np.argsort(trained.splits.train[:24]["label"]))
+    ids = tokenization.encode(trained.tokenizer, list(posts["text"]), 64)
     return with_stages(
         trained,
         probes=replace(trained.probes, texts=tuple(posts["text"]), topics=tuple(posts["label"])),
         probe_embeddings=embed(encoder, ids),
-        zero_shot={"label_similarity": trained.predictions["logits_test"]},
+        zero_shot=trained.zero_shot | {"label_similarity": trained.predictions["logits_test"]},
         behaviours=behaviours_of_tiny(logits),
     )

@@ -27,7 +27,7 @@ def know_nothing(lab: Lab, folder: Path) -> Lab:
 
 def swap_label_texts(lab: Lab, folder: Path) -> Lab:
     """A zero-shot method that knows the topics, with the label texts in the wrong order."""
-    swapped = {name: scores[:, ::-1] for name, scores in lab.zero_shot.items()}
+    swapped = {name: scores[..., ::-1] for name, scores in lab.zero_shot.items()}
     return with_stages(lab, zero_shot=swapped)
 
 
