@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from labkit import statistics, store
@@ -48,14 +48,13 @@ def test_a_macro_f1_that_counts_posts_is_caught(monkeypatch):
         test_metrics_properties.test_confusion_and_macro_f1_are_those_of_scikit_learn()
 
 
-@pytest.mark.parametrize("entry", ["believes every file", "keeps what was left half-way"])
-def test_a_store_that_does_not_look_is_caught(monkeypatch, entry):
-    if entry == "believes every file":
-        monkeypatch.setattr(store, "find_damage", lambda folder: None)
-    else:
-        monkeypatch.setattr(store.shutil, "rmtree", lambda *args, **kwargs: None)
+def test_a_store_that_believes_every_file_is_caught(monkeypatch):
+    monkeypatch.setattr(store, "find_damage", lambda folder: None)
+    quick = settings(
+        max_examples=40,
+        stateful_step_count=15,
+        phases=[Phase.generate],
+        report_multiple_bugs=False,
+    )
     with pytest.raises((AssertionError, OSError, ValueError)):
-        run_state_machine_as_test(
-            test_store_properties.StoredModels,
-            settings=settings(max_examples=40, stateful_step_count=15),
-        )
+        run_state_machine_as_test(test_store_properties.StoredModels, settings=quick)
