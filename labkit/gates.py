@@ -170,6 +170,7 @@ GATES = (
         "The learning rate may be off for this base model or these data; look at the heat map.",
         low=-1,
         high=1,
+        of_training=True,
     ),
     Gate(
         "silhouette_gain",

@@ -372,6 +372,8 @@ class Lab:
     @cached_property
     def repeatability(self) -> dict[str, Any]:
         """Whether the same seed gives the same weights, bit for bit, on this machine."""
+        if not self.trains:
+            return {"checked": False}
         from labkit import sweep
 
         def build(folder: Path) -> None:
@@ -535,7 +537,7 @@ class Lab:
             **self._before_and_after,
             "config": self.config.to_dict(),
             "zero_shot": self.entries["zero-shot"].key,
-            "repeat": self.entries["repeat"].key,
+            "bit_for_bit": self.repeatability,
             "commit": commit(),
         }
         code = ["saved_model", "lineage", "statistics", "evaluation"]

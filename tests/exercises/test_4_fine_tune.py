@@ -23,6 +23,11 @@ def history(lab):
     return lab.history
 
 
+@pytest.fixture
+def sweep(lab, history):
+    return lab.sweep
+
+
 def test_it_trained_for_all_epochs(lab, history):
     recipe = lab.config.recipe
     steps = math.ceil(len(lab.splits.train) / recipe.batch_size)
@@ -60,20 +65,20 @@ def test_it_beats_every_method_that_saw_no_example(lab, method):
     assert lab.evaluations["fine_tuned"].accuracy.value > rival.value
 
 
-def test_too_small_a_learning_rate_hardly_learns(lab):
-    assert lab.sweep.smallest_underfits
+def test_too_small_a_learning_rate_hardly_learns(sweep):
+    assert sweep.smallest_underfits
 
 
-def test_too_large_a_learning_rate_diverges_or_collapses(lab):
-    assert lab.sweep.largest_fails
+def test_too_large_a_learning_rate_diverges_or_collapses(sweep):
+    assert sweep.largest_fails
 
 
-def test_accuracy_of_the_default_rate_grows_with_the_epochs(lab):
-    by_epoch = lab.sweep.accuracies[1]
-    assert by_epoch[-1] >= by_epoch[0]
+def test_more_epochs_lower_the_loss_of_the_default_rate(sweep):
+    _, history = sweep.by_rate[1]
+    assert history.epochs[-1].validation_loss < history.epochs[0].validation_loss
 
 
-def test_the_same_seed_gives_the_same_weights(lab):
+def test_the_same_seed_gives_the_same_weights(lab, history):
     if lab.hardware.device != "cpu":
         pytest.skip("kernels of a GPU may add in any order; lineage.json says what was found")
     assert lab.repeatability["identical"]
