@@ -119,6 +119,9 @@ def pytest_configure(config: pytest.Config) -> None:
         fresh=config.option.lab_fresh,
         progress=config.stash[PROGRESS],
     )
+    # Hypothesis writes tables and found examples; here they do not litter the current folder.
+    cache = config.stash[SESSION].cache
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache / "hypothesis"))
     draw_page(config)
 
 
