@@ -58,7 +58,7 @@ def _losses(sweep: Sweep) -> Figure:
     canvas = Canvas(figsize=(COLUMN, 3.0))
     axes = canvas.subplots()
     guessing = float(np.log(sweep.classes))
-    top = 3 * guessing
+    top = 2 * guessing
     for (_, history), colour in zip(sweep.by_rate, RATE_COLOURS, strict=True):
         steps = np.array(history.step_losses)
         epochs = len(history.epochs)
