@@ -301,7 +301,7 @@ class Lab:
         def build(folder: Path) -> None:
             from labkit.fine_tune import fine_tune
 
-            kept = self.store.root / "checkpoints" / fingerprint(inputs)[:32]
+            kept = self.store.root / "checkpoints" / fingerprint(self._training_inputs)[:32]
             history = fine_tune(
                 self.base.folder,
                 self.tokenizer,
