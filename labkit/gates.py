@@ -129,7 +129,7 @@ GATES = (
         "fine_tuned_accuracy",
         "fine_tune",
         True,
-        0.85,
+        0.80,  # three seeds on the corpus measured 0.858 on average; five points lower is a fault
         "accuracy",
         "The fine-tuned model is right on most of the posts it has never seen.",
         "Labels may be wrong or shuffled, the learning rate may be off, the posts too few; look "
