@@ -88,7 +88,8 @@ class Recipe:
 
     Learning rate 5e-5, batch 16 and 3 epochs are inside the grid of Devlin et al. 2019,
     appendix A.3 (https://arxiv.org/abs/1810.04805). `warmup` is a share of all steps,
-    `max_length` counts tokens with [CLS] and [SEP].
+    `max_length` counts tokens with [CLS] and [SEP]. `attention_dropout` is that of attention
+    weights alone; everywhere else a checkpoint's own dropout holds.
     """
 
     epochs: int = 3
@@ -96,6 +97,7 @@ class Recipe:
     learning_rate: float = 5e-5
     warmup: float = 0.1
     weight_decay: float = 0.01
+    attention_dropout: float = 0.0
     max_length: int = 256
     seed: int = 42
 

@@ -1,14 +1,13 @@
 """Fine-tune a DistilBERT classifier with the Hugging Face Trainer, all layers, and record how.
 
 The recipe is the one of the lab's text: AdamW, linear warm-up and decay, dynamic padding, batches
-of posts of like length, the epoch with the lowest validation loss kept.
+of posts of like length, the epoch with the lowest validation loss kept. Attention weights are not
+dropped out: drawing a random number for each costs more time on a CPU than the attention itself.
 """
 
-import json
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save_file
 from torch import Tensor
+from torch.utils.data import SequentialSampler
 from transformers import (
     DataCollatorWithPadding,
     EvalPrediction,
@@ -27,54 +27,17 @@ from transformers import (
 )
 from transformers.trainer_utils import get_last_checkpoint
 
+from labkit.attention import BY_LENGTH
 from labkit.base_model import load_classifier
 from labkit.config import Recipe
 from labkit.embeddings import mean_pool
 from labkit.hardware import Hardware
 from labkit.inference import run_batches
 from labkit.progress import ignore
+from labkit.training_history import Epoch, History
 
 Report = Callable[[float, str], None]
 IN_MEMORY = "in_memory.safetensors"
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch brought: mean training loss, and loss and accuracy on validation posts."""
-
-    epoch: int
-    train_loss: float
-    validation_loss: float
-    validation_accuracy: float
-
-
-@dataclass(frozen=True)
-class History:
-    """A finished fine-tune: its epochs, the loss at every logged step, and what it took."""
-
-    epochs: tuple[Epoch, ...]
-    step_losses: tuple[tuple[int, float], ...]
-    best_epoch: int
-    steps: int
-    seconds: float
-    bf16: bool
-    device: str
-
-    def save(self, path: Path) -> None:
-        """Write as JSON."""
-        path.write_text(json.dumps(asdict(self), indent=2))
-
-    @classmethod
-    def load(cls, path: Path) -> "History":
-        """Read what `save` wrote."""
-        return cls.from_dict(json.loads(path.read_text()))
-
-    @classmethod
-    def from_dict(cls, plain: dict[str, Any]) -> "History":
-        """Rebuild a history from the dict that JSON made of it."""
-        epochs = tuple(Epoch(**epoch) for epoch in plain["epochs"])
-        steps = tuple((step, loss) for step, loss in plain["step_losses"])
-        return cls(**{**plain, "epochs": epochs, "step_losses": steps})
 
 
 def fine_tune(
@@ -96,20 +59,24 @@ def fine_tune(
     written, for a later check of what is read back. With a folder for `checkpoints`, every epoch
     leaves there what a run that was cut off goes on from, and does.
     """
+    torch.set_num_threads(hardware.threads)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
-    # Dropout on attention weights costs more time on a CPU than the attention itself.
     model = load_classifier(
-        checkpoint, labels, attention_dropout=0.0, attn_implementation="eager"
+        checkpoint,
+        labels,
+        attn_implementation=BY_LENGTH,
+        attention_dropout=recipe.attention_dropout,
     ).train()
     recorder = _Recorder(report)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+    lengths = [len(ids) for ids in validation["input_ids"]]
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
         output = scratch if checkpoints is None else str(checkpoints)
         last = get_last_checkpoint(output) if checkpoints and checkpoints.is_dir() else None
-        trainer = Trainer(
+        trainer = _Trainer(
             model=model,
             args=training_arguments(recipe, hardware, output, resumable=checkpoints is not None),
             train_dataset=train,
-            eval_dataset=validation,
+            eval_dataset=validation.select(np.argsort(lengths, kind="stable")),
             data_collator=DataCollatorWithPadding(tokenizer),
             compute_metrics=_accuracy,
             callbacks=[recorder],
@@ -186,6 +153,17 @@ def classify(
     pad_id = model.config.pad_token_id or 0
     logits, embeddings = run_batches(forward, sequences, pad_id, model.device, report)
     return logits, embeddings
+
+
+class _Trainer(Trainer):
+    """Evaluates in the order of the data set, which is sorted by length.
+
+    The Trainer's grouping by length shuffles a small evaluation set instead of sorting it, and
+    every batch of it is then padded to the longest post.
+    """
+
+    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+        return SequentialSampler(eval_dataset)
 
 
 class _Recorder(TrainerCallback):

@@ -1,12 +1,19 @@
-"""What the machine has, and which of its abilities the lab uses."""
+"""What the machine has, and which of its abilities the lab uses.
 
+Found out without importing torch where that is possible, so that a run that computes nothing, but
+must know whether what is stored still holds, starts at once.
+"""
+
+import math
 import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
+BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # as Linux names what multiplies in bf16
+GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # drivers of NVIDIA, AMD and WSL
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # torch, NumPy; tokenizers
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,11 @@ class Hardware:
     bf16: bool
     threads: int
 
+    @property
+    def arithmetic(self) -> dict[str, Any]:
+        """What the results depend on beyond rounding: not the number of threads."""
+        return {"device": self.device, "bf16": self.bf16}
+
 
 def detect() -> Hardware:
     """The GPU where there is one, else the CPU; bf16 only where the processor multiplies in it.
@@ -24,10 +36,64 @@ def detect() -> Hardware:
     A CPU without bf16 instructions emulates them and gets slower, so it stays in float32.
     `CUDA_VISIBLE_DEVICES=""` keeps a GPU out of it.
     """
-    if torch.cuda.is_available():
-        return Hardware("cuda", torch.cuda.is_bf16_supported(), torch.get_num_threads())
-    native_bf16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return Hardware("cpu", bool(native_bf16), torch.get_num_threads())
+    if _may_have_gpu():
+        import torch
+
+        if torch.cuda.is_available():
+            return Hardware("cuda", torch.cuda.is_bf16_supported(), available_cpus())
+    return Hardware("cpu", _cpu_has_bf16(), available_cpus())
+
+
+def share_cpus(workers: int) -> None:
+    """Have this process, one of `workers`, start its share of the threads and no more.
+
+    To be called before torch or NumPy is imported: they read the variables only then.
+    """
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(max(1, available_cpus(variable) // workers))
+
+
+def available_cpus(variable: str = THREAD_VARIABLES[0]) -> int:
+    """Threads that may run at once: by affinity, by cgroup quota, and by `variable` where set."""
+    limits = [_affinity(), _cgroup_quota()]
+    value = os.environ.get(variable, "").split(",")[0].strip()
+    if value.isdecimal() and int(value) > 0:
+        limits.append(int(value))
+    return max(1, int(min(limits)))
+
+
+def _affinity() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
+    """CPUs that the control group of this container grants, infinite where it sets no limit."""
+    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # v2, v1
+        try:
+            quota, period = " ".join((root / name).read_text() for name in names).split()
+        except (OSError, ValueError):
+            continue
+        if quota not in ("max", "-1"):
+            return int(quota) / int(period)
+    return math.inf
+
+
+def _may_have_gpu() -> bool:
+    if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return False
+    return platform.system() != "Linux" or any(Path(file).exists() for file in GPU_FILES)
+
+
+def _cpu_has_bf16() -> bool:
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        flags = [line for line in info.read_text().splitlines() if line.startswith("flags")]
+        return any(BF16_FLAGS.intersection(line.split()) for line in flags[:1])
+    import torch
+
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 def describe_machine() -> dict[str, Any]:

@@ -24,6 +24,7 @@ from labkit.lineage import commit
 from labkit.probes import Probes, choose_probes
 from labkit.progress import Progress, Silent
 from labkit.saved_model import assemble, publish
+from labkit.source_code import function_digest
 from labkit.store import Entry, Store, file_digest, library_versions
 
 if TYPE_CHECKING:
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
 
     from labkit.behaviour import Outcome
     from labkit.evaluation import Evaluation
-    from labkit.fine_tune import History
     from labkit.hardware import Hardware
     from labkit.sweep import Sweep
+    from labkit.training_history import History
 
 SPLITS = ("train", "validation", "test")
 Arrays = Mapping[str, np.ndarray]
@@ -102,7 +103,7 @@ class Lab:
     @cached_property
     def _posts(self) -> Entry:
         def build(folder: Path) -> None:
-            with tempfile.TemporaryDirectory(dir=self.store.root) as cache:
+            with tempfile.TemporaryDirectory(dir=folder) as cache:
                 splits = data.load_splits(self.config.data, self.data_folder, Path(cache), order)
                 data.save_splits(splits, folder)
 
@@ -135,7 +136,7 @@ class Lab:
         """The token ids of all splits; `model` is the digest of the weights that they are for."""
 
         def build(folder: Path) -> None:
-            with tempfile.TemporaryDirectory(dir=self.store.root) as scratch:
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 tokens = tokenization.tokenize_splits(
                     self.splits, tokenizer, self._max_length, Path(scratch)
                 )
@@ -177,7 +178,10 @@ class Lab:
 
     @property
     def device(self) -> Any:
-        """The torch device that computes."""
+        """The torch device that computes, with as many threads as the run may have."""
+        import torch
+
+        torch.set_num_threads(self.hardware.threads)
         return self.hardware.device
 
     @cached_property
@@ -203,7 +207,9 @@ class Lab:
             return {"embeddings": embed(self.encoder, ids)}
 
         inputs = {"probes": fingerprint(self.probes), "base": self.base.digest}
-        entry = self._arrays("probe-embeddings", inputs, compute, ["embeddings", "inference"])
+        entry = self._arrays(
+            "probe-embeddings", inputs, compute, ["base_model", "embeddings", "tokenization"]
+        )
         return entry["embeddings"]
 
     @cached_property
@@ -220,7 +226,9 @@ class Lab:
             )
 
         inputs = {"tokens": self._base_tokens.key, "base": self.base.digest}
-        return self._arrays("base-embeddings", inputs, compute, ["embeddings", "inference"])
+        return self._arrays(
+            "base-embeddings", inputs, compute, ["base_model", "embeddings", "tokenization"]
+        )
 
     @cached_property
     def zero_shot(self) -> Arrays:
@@ -266,7 +274,7 @@ class Lab:
             "nli": self.nli.digest if self.nli else None,
             "label_texts": self.label_texts,
         }
-        code = ["zero_shot", "embeddings", "similarity", "inference", "tokenization"]
+        code = ["base_model", "zero_shot", "tokenization"]
         return self._arrays("zero-shot", inputs, compute, code)
 
     @cached_property
@@ -294,7 +302,7 @@ class Lab:
             file_digest(given / name) for name in (base_model.WEIGHTS, "config.json")
         )
         inputs = {"tokens": self._tokens.key, "weights": weights, "config": config}
-        return self._stage("given-model", inputs, build, ["given_model", "fine_tune", "inference"])
+        return self._stage("given-model", inputs, build, ["given_model", "fine_tune"])
 
     @cached_property
     def _trained(self) -> Entry:
@@ -317,7 +325,9 @@ class Lab:
             history.save(folder / "history.json")
             shutil.rmtree(kept, ignore_errors=True)
 
-        return self._stage("fine-tuned", self._training_inputs, build, ["fine_tune", "hardware"])
+        return self._stage(
+            "fine-tuned", self._training_inputs, build, ["fine_tune", "tokenization"]
+        )
 
     @property
     def _training_inputs(self) -> dict[str, Any]:
@@ -325,7 +335,7 @@ class Lab:
             "tokens": self._tokens.key,
             "base": self.base.digest,
             "recipe": asdict(self.config.recipe),
-            "hardware": asdict(self.hardware),
+            "hardware": self.hardware.arithmetic,
         }
 
     def _small_fine_tune(
@@ -354,7 +364,7 @@ class Lab:
         from labkit import sweep
 
         def build(folder: Path) -> None:
-            with tempfile.TemporaryDirectory(dir=self.store.root) as scratch:
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 sweep.sweep(
                     self._small_fine_tune,
                     sweep.subset(self.tokens.train, sweep.POSTS, self.config.data.seed),
@@ -365,7 +375,7 @@ class Lab:
                 ).save(folder / "sweep.json")
 
         entry = self._stage(
-            "sweep", self._training_inputs, build, ["sweep", "fine_tune", "hardware"]
+            "sweep", self._training_inputs, build, ["sweep", "fine_tune", "tokenization"]
         )
         return sweep.Sweep.load(entry.path / "sweep.json")
 
@@ -377,14 +387,14 @@ class Lab:
         from labkit import sweep
 
         def build(folder: Path) -> None:
-            with tempfile.TemporaryDirectory(dir=self.store.root) as scratch:
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 posts = sweep.subset(self.tokens.train, sweep.REPEATED_POSTS, self.config.data.seed)
                 recipe = self.config.recipe
                 found = sweep.repeat(self._small_fine_tune, posts, recipe, Path(scratch))
             (folder / "repeat.json").write_text(json.dumps(found))
 
         entry = self._stage(
-            "repeat", self._training_inputs, build, ["sweep", "fine_tune", "hardware"]
+            "repeat", self._training_inputs, build, ["sweep", "fine_tune", "tokenization"]
         )
         return json.loads((entry.path / "repeat.json").read_text())
 
@@ -423,7 +433,7 @@ class Lab:
     @cached_property
     def history(self) -> "History":
         """How the fine-tune went; there is none of a model that was trained elsewhere."""
-        from labkit.fine_tune import History
+        from labkit.training_history import History
 
         return History.load(self._fine_tuned.path / "history.json")
 
@@ -447,7 +457,7 @@ class Lab:
             )
 
         inputs = {"fine_tuned": self._fine_tuned.key, "tokens": self._tokens.key}
-        return self._arrays("predictions", inputs, compute, ["fine_tune", "inference"])
+        return self._arrays("predictions", inputs, compute, ["base_model", "fine_tune"])
 
     @cached_property
     def baselines(self) -> Arrays:
@@ -540,7 +550,7 @@ class Lab:
             "bit_for_bit": self.repeatability,
             "commit": commit(),
         }
-        code = ["saved_model", "lineage", "statistics", "evaluation"]
+        code = ["saved_model"]
         entry = self._stage("saved-model", inputs, build, code)
         publish(entry.path, self.output)
         return self.output
@@ -561,7 +571,7 @@ class Lab:
             "weights": file_digest(self.saved_model / base_model.WEIGHTS),
             "fine_tuned": self._fine_tuned.key,
         }
-        entry = self._arrays("reload", inputs, compute, ["fine_tune", "inference"])
+        entry = self._arrays("reload", inputs, compute, ["base_model", "fine_tune"])
         return float(entry["difference"].max())
 
     @property
@@ -613,7 +623,7 @@ class Lab:
             arrays = {name: np.ascontiguousarray(array) for name, array in compute().items()}
             save_file(arrays, str(folder / "arrays.safetensors"))
 
-        entry = self._stage(stage, inputs, build, code)
+        entry = self._stage(stage, {**inputs, "compute": function_digest(compute)}, build, code)
         return load_file(str(entry.path / "arrays.safetensors"))
 
     def _stage(
@@ -624,6 +634,7 @@ class Lab:
             build(folder)
             self.progress.end()
 
+        inputs = {**inputs, "build": function_digest(build)}
         entry = self.store.get(stage, inputs, announced, code)
         self.entries[stage] = entry
         return entry

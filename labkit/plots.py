@@ -23,7 +23,7 @@ from labkit.answers.model import Figure, Panels
 from labkit.evaluation import Evaluation
 
 if TYPE_CHECKING:
-    from labkit.fine_tune import History
+    from labkit.training_history import History
 
 INK, MUTED, GREY = "#222222", "#595959", "#8a8a8a"
 BLUE, VERMILION = "#0072B2", "#D55E00"

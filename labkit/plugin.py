@@ -19,6 +19,7 @@ from labkit import gates, history, options, profiles, settings_file
 from labkit.config import LabConfig, is_path
 from labkit.errors import LabError
 from labkit.exercises import BY_ID
+from labkit.hardware import share_cpus
 from labkit.session import Failure, LabSession
 from labkit.terminal import TerminalProgress, answer_table, comparison_lines, header, verdict_lines
 
@@ -91,6 +92,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help:
         return
     worker = getattr(config, "workerinput", {})
+    share_cpus(worker.get("workercount", 1))
     try:
         settings = read_settings(config)
         choice = choose_profile(config, settings["profile"] or "auto")

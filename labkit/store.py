@@ -2,14 +2,13 @@
 
 An entry is a folder `<stage>/<key>/` that holds the stage's files and a `manifest.json` with the
 SHA-256 of each. The key digests the stage's inputs, the source of the labkit modules that made it
-and the versions of the libraries that matter. An entry is written to a temporary folder and
-renamed into place, so a reader sees a whole one or none; one lock per key makes parallel workers
-and parallel runs compute it once and wait.
+(`labkit.source_code`) and the versions of the libraries that matter. An entry is written to a
+temporary folder and renamed into place, so a reader sees a whole one or none; one lock per key
+makes parallel workers and parallel runs compute it once and wait.
 """
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import json
 import os
 import shutil
@@ -25,8 +24,18 @@ from filelock import FileLock, Timeout
 
 from labkit.config import fingerprint
 from labkit.progress import Progress, Silent
+from labkit.source_code import code_digest
 
-LIBRARIES = ("torch", "transformers", "tokenizers", "datasets", "scikit-learn", "numpy")
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "datasets",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+)
 MANIFEST = "manifest.json"
 
 
@@ -34,17 +43,6 @@ def file_digest(path: Path) -> str:
     """SHA-256 (hex) of a file's bytes, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def code_digest(modules: Iterable[str]) -> str:
-    """SHA-256 (hex) over the source of labkit modules, by their short names."""
-    digest = hashlib.sha256()
-    for name in sorted(modules):
-        spec = importlib.util.find_spec(f"labkit.{name}")
-        if spec is None or spec.origin is None:
-            raise ModuleNotFoundError(f"no labkit module {name!r}")
-        digest.update(name.encode() + b"\0" + Path(spec.origin).read_bytes() + b"\0")
-    return digest.hexdigest()
 
 
 def library_versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
@@ -102,8 +100,8 @@ class Store:
             if not reused:
                 self._build(entry, stage, inputs, build)
             os.utime(entry)
+            seconds = _manifest(entry)["seconds"]
         self._prune(entry)
-        seconds = json.loads((entry / MANIFEST).read_text())["seconds"]
         return Entry(entry, key, reused, seconds)
 
     @contextmanager
@@ -123,7 +121,7 @@ class Store:
         """In a fresh run, entries older than this run's start do not count."""
         if not self.fresh:
             return False
-        return json.loads((entry / MANIFEST).read_text())["created"] < self.started
+        return _manifest(entry)["created"] < self.started
 
     def _is_whole(self, entry: Path, stage: str) -> bool:
         """Whether all files of the manifest are there with their digests; a damaged entry goes."""
@@ -132,8 +130,9 @@ class Store:
         damage = find_damage(entry)
         if damage is None:
             return True
-        aside = self.root / "damaged" / f"{stage}-{entry.name}-{time.time_ns()}"
+        aside = self.root / "damaged" / f"{stage}-{entry.name}"
         aside.parent.mkdir(exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)  # the same entry, damaged once before
         entry.rename(aside)
         self.progress.say(f"lab: {stage}: {damage}; set aside as {aside} and computed again")
         return False
@@ -175,7 +174,9 @@ class Store:
 def find_damage(entry: Path) -> str | None:
     """What is wrong with the files of an entry, in words, or None where all digests hold."""
     try:
-        files = json.loads((entry / MANIFEST).read_text())["files"]
+        manifest = _manifest(entry)
+        files = dict(manifest["files"])
+        float(manifest["created"]), float(manifest["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
         return "the manifest cannot be read"
     for name, digest in files.items():
@@ -185,3 +186,7 @@ def find_damage(entry: Path) -> str | None:
         if file_digest(path) != digest:
             return f"{name} does not match its recorded digest"
     return None
+
+
+def _manifest(entry: Path) -> Any:
+    return json.loads((entry / MANIFEST).read_text())

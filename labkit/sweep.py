@@ -19,9 +19,9 @@ import numpy as np
 from labkit.base_model import WEIGHTS
 from labkit.config import Recipe
 from labkit.data import stratified_sample
-from labkit.fine_tune import History
 from labkit.statistics import Estimate, accuracy
 from labkit.store import file_digest
+from labkit.training_history import History
 
 STEPS = (1 / 50, 1.0, 100.0)  # times the recipe's rate: 1e-6, 5e-5 and 5e-3 for the default one
 SEEDS = 3

@@ -1,0 +1,45 @@
+"""How a fine-tune went: its losses by step and by epoch."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch brought: mean training loss, and loss and accuracy on validation posts."""
+
+    epoch: int
+    train_loss: float
+    validation_loss: float
+    validation_accuracy: float
+
+
+@dataclass(frozen=True)
+class History:
+    """A finished fine-tune: its epochs, the loss at every logged step, and what it took."""
+
+    epochs: tuple[Epoch, ...]
+    step_losses: tuple[tuple[int, float], ...]
+    best_epoch: int
+    steps: int
+    seconds: float
+    bf16: bool
+    device: str
+
+    def save(self, path: Path) -> None:
+        """Write as JSON."""
+        path.write_text(json.dumps(asdict(self), indent=2))
+
+    @classmethod
+    def load(cls, path: Path) -> "History":
+        """Read what `save` wrote."""
+        return cls.from_dict(json.loads(path.read_text()))
+
+    @classmethod
+    def from_dict(cls, plain: dict[str, Any]) -> "History":
+        """Rebuild a history from the dict that JSON made of it."""
+        epochs = tuple(Epoch(**epoch) for epoch in plain["epochs"])
+        steps = tuple((step, loss) for step, loss in plain["step_losses"])
+        return cls(**{**plain, "epochs": epochs, "step_losses": steps})
