@@ -39,6 +39,11 @@ def encode(
     return encoded["input_ids"]
 
 
+def cut(ids: list[int], max_length: int) -> list[int]:
+    """At most `max_length` ids of a single text, the last of them [SEP] as before."""
+    return ids if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]]
+
+
 def tokenize_splits(splits: Splits, tokenizer: Any, max_length: int, scratch: Path) -> Splits:
     """The splits with two more columns: `input_ids`, and `length`, the tokens before truncation.
 
@@ -48,7 +53,7 @@ def tokenize_splits(splits: Splits, tokenizer: Any, max_length: int, scratch: Pa
     def add_tokens(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
         whole = tokenizer(batch["text"], return_token_type_ids=False, verbose=False)["input_ids"]
         return {
-            "input_ids": encode(tokenizer, batch["text"], max_length),
+            "input_ids": [cut(ids, max_length) for ids in whole],
             "length": [len(ids) for ids in whole],
         }
 

@@ -1,0 +1,298 @@
+"""How fast the lab is, and what it takes: `make bench`, or
+
+    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 160] [--epochs 1] [--seeds 42 43 44]
+
+prints a table and writes `reports/bench.json`. Every measurement has a process of its own, so that
+its peak memory is its own; the two recipes run right after each other, seed by seed. On two cores
+the plain recipe takes minutes: leave the machine alone meanwhile. Nothing here passes or fails.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+TOPICS = ("inning pitcher bat catcher umpire", "orbit rocket lunar shuttle probe")
+SCALES = (1, 2, 4, 8)
+IMPORTS = "import torch, transformers, datasets, sklearn"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="measure the lab's speed and memory")
+    parser.add_argument("--lab-dataset", default="labkit:corpus")
+    parser.add_argument("--posts", type=int, default=160)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
+    parser.add_argument("--rows", type=int, default=200_000, help="posts of the data path")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--json", type=Path, default=Path("reports/bench.json"))
+    parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.step:
+        result = STEPS[args.step[0]](args, *args.step[1:])
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        print(json.dumps({**result, "peak_mib": round(peak)}))
+        return
+    results: dict[str, Any] = {"about": about(args)}
+    for part in args.parts:
+        print(f"{part} ...", file=sys.stderr, flush=True)
+        results[part] = PARTS[part](args)
+    args.json.parent.mkdir(parents=True, exist_ok=True)
+    args.json.write_text(json.dumps(results, indent=2) + "\n")
+    print(table(results))
+
+
+def about(args: argparse.Namespace) -> dict[str, Any]:
+    """What a reader needs to judge the numbers: machine, versions, commit, how busy it was."""
+    from labkit.hardware import describe_machine, detect
+    from labkit.lineage import commit
+    from labkit.store import library_versions
+
+    return {
+        "machine": describe_machine(),
+        "hardware": vars(detect()),
+        "load_average": os.getloadavg(),
+        "packages": library_versions(),
+        "commit": commit(),
+        "data": args.lab_dataset,
+        "posts": args.posts,
+        "epochs": args.epochs,
+    }
+
+
+def apart(args: argparse.Namespace, *step: str) -> dict[str, Any]:
+    """One step in a process of its own."""
+    again = [f"--lab-dataset={args.lab_dataset}", f"--posts={args.posts}"]
+    again += [f"--epochs={args.epochs}", f"--rows={args.rows}", "--step", *step]
+    run = subprocess.run(
+        [sys.executable, __file__, *again],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(run.stdout.splitlines()[-1])
+
+
+def subject(args: argparse.Namespace, folder: Path) -> Any:
+    """A lab on the posts asked for, its store in `folder`."""
+    from labkit.lab import Lab
+    from labkit.options import apply
+    from labkit.profiles import EMBEDDED
+    from labkit.store import Store
+
+    chosen = {} if args.lab_dataset == "labkit:corpus" else {"dataset": args.lab_dataset}
+    return Lab(apply(EMBEDDED, chosen), Store(folder / "store"), folder / "model")
+
+
+def gemm_step(args: argparse.Namespace) -> dict[str, Any]:
+    import torch
+
+    from benchmarks.training import gemm_speed
+
+    return {"fp32": gemm_speed(torch.float32), "bf16": gemm_speed(torch.bfloat16)}
+
+
+def train_step(args: argparse.Namespace, recipe: str, seed: str, posts: str) -> dict[str, Any]:
+    from benchmarks import training
+
+    with tempfile.TemporaryDirectory() as name:
+        lab, folder = subject(args, Path(name)), Path(name) / "out"
+        folder.mkdir()
+        settings = replace(lab.config.recipe, epochs=args.epochs, seed=int(seed))
+        splits = training.subset(lab.splits, int(posts))
+        method = {"plain": training.plain, "lab": training.lab}[recipe]
+        return method(lab.base.folder, splits, settings, folder)
+
+
+def inference_step(args: argparse.Namespace) -> dict[str, Any]:
+    from benchmarks.training import inference
+
+    with tempfile.TemporaryDirectory() as name:
+        lab = subject(args, Path(name))
+        return inference(lab.base.folder, lab.splits, lab.config.recipe)
+
+
+def data_step(args: argparse.Namespace, rows: str) -> dict[str, Any]:
+    """Load, clean, split and tokenize synthetic posts, nearly all of them as train posts."""
+    from labkit.lab import Lab
+    from labkit.profiles import EMBEDDED
+    from labkit.store import Store
+
+    with tempfile.TemporaryDirectory() as name:
+        folder, count = Path(name), int(rows)
+        test_size = max(20, count // 10)
+        for split, size in (("train", count - test_size), ("test", test_size)):
+            write_posts(folder / "posts" / f"{split}.jsonl", size)
+        source = replace(
+            EMBEDDED.data,
+            source=str(folder / "posts"),
+            train_size=(count - test_size) * 9 // 10,
+            validation_size=(count - test_size) // 20,
+        )
+        lab = Lab(replace(EMBEDDED, data=source), Store(folder / "store"), folder / "model")
+        started = time.perf_counter()
+        tokens = lab.tokens
+        seconds = time.perf_counter() - started
+        return {"rows": count, "seconds": seconds, "kept": sum(len(s) for _, s in tokens.items())}
+
+
+def write_posts(path: Path, size: int) -> None:
+    """Posts of some 60 words, none twice, both classes in turn."""
+    path.parent.mkdir(exist_ok=True)
+    rng = random.Random(path.stem)
+    labels = ("rec.sport.baseball", "sci.space")
+    with path.open("w") as file:
+        for number in range(size):
+            words = rng.choices([*TOPICS[number % 2].split(), "the", "a", "of", "it"], k=58)
+            text = f"{path.stem} {number} {' '.join(words)}"
+            row = {"text": text, "label": number % 2, "label_text": labels[number % 2]}
+            file.write(json.dumps(row) + "\n")
+
+
+def measure_gemm(args: argparse.Namespace) -> dict[str, Any]:
+    return apart(args, "gemm")
+
+
+def measure_training(args: argparse.Namespace) -> dict[str, Any]:
+    """Both recipes, seed by seed; `speedup` is the median over the seeds."""
+    runs = [
+        {name: apart(args, "train", name, str(seed), str(args.posts)) for name in ("plain", "lab")}
+        for seed in args.seeds
+    ]
+    return {
+        "runs": runs,
+        "speedup": statistics.median(r["plain"]["seconds"] / r["lab"]["seconds"] for r in runs),
+        "accuracy_difference": statistics.mean(
+            r["lab"]["test_accuracy"] - r["plain"]["test_accuracy"] for r in runs
+        ),
+    }
+
+
+def measure_lab(args: argparse.Namespace) -> dict[str, Any]:
+    """The whole lab from an empty store and again, against the bare imports; seconds and MiB."""
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={name}/cache"]
+        command += [f"--lab-reports={name}/reports", "--lab-profile=embedded"]
+        if args.lab_dataset != "labkit:corpus":
+            command.append(f"--lab-dataset={args.lab_dataset}")
+        imports = [timed([sys.executable, "-c", IMPORTS]) for _ in range(3)]
+        cold, warm = timed(command), [timed(command) for _ in range(3)]
+        stages = {}
+        for manifest in Path(name, "cache").rglob("manifest.json"):
+            stage = json.loads(manifest.read_text())
+            stages[stage["stage"]] = round(stage["seconds"], 1)
+    bare, again = (statistics.median(run["seconds"] for run in runs) for runs in (imports, warm))
+    return {"cold": cold, "warm_seconds": again, "import_seconds": bare, "stages": stages}
+
+
+def timed(command: list[str]) -> dict[str, Any]:
+    """Seconds, peak memory in MiB and exit status of a command; a red lab still has a time."""
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    return {
+        "seconds": time.perf_counter() - started,
+        "peak_mib": round(usage.ru_maxrss / 2**10),
+        "status": os.waitstatus_to_exitcode(status),
+    }
+
+
+def measure_scaling(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The lab's fine-tune at growing numbers of posts."""
+    step = args.posts // 4
+    return [
+        {"posts": step * scale, **apart(args, "train", "lab", "42", str(step * scale))}
+        for scale in SCALES
+    ]
+
+
+def measure_data(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """The data path at an eighth, a half and all of the rows."""
+    return [apart(args, "data", str(args.rows // share)) for share in (8, 2, 1)]
+
+
+def measure_inference(args: argparse.Namespace) -> dict[str, Any]:
+    return apart(args, "inference")
+
+
+STEPS: dict[str, Callable[..., dict[str, Any]]] = {
+    "gemm": gemm_step,
+    "train": train_step,
+    "inference": inference_step,
+    "data": data_step,
+}
+PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
+    "gemm": measure_gemm,
+    "training": measure_training,
+    "inference": measure_inference,
+    "scaling": measure_scaling,
+    "data": measure_data,
+    "lab": measure_lab,
+}
+
+
+def table(results: dict[str, Any]) -> str:
+    """The results as Markdown."""
+    about, lines = results["about"], ["| measured | value |", "|---|---|"]
+
+    def row(name: str, value: str) -> None:
+        lines.append(f"| {name} | {value} |")
+
+    row("machine", f"{about['machine']['processor']}, {about['hardware']['threads']} threads")
+    row("load average before", ", ".join(f"{load:.1f}" for load in about["load_average"]))
+    row("commit", str(about["commit"]))
+    gemm = results.get("gemm")
+    if gemm:
+        row("GEMM", f"{gemm['fp32'] / 1e9:.0f} GFLOP/s fp32, {gemm['bf16'] / 1e9:.0f} bf16")
+    if training := results.get("training"):
+        for name in ("plain", "lab"):
+            runs = [run[name] for run in training["runs"]]
+            seconds, speed, flops = (
+                statistics.median(run[key] for run in runs)
+                for key in ("seconds", "tokens_per_second", "flops_per_second")
+            )
+            bf16 = name == "lab" and about["hardware"]["bf16"]
+            limit = gemm["bf16" if bf16 else "fp32"] if gemm else None
+            share = f", {100 * flops / limit:.0f} % of GEMM" if limit else ""
+            peak = max(run["peak_mib"] for run in runs)
+            accuracy = ", ".join(f"{100 * run['test_accuracy']:.1f}" for run in runs)
+            row(
+                f"training, {name} recipe",
+                f"{seconds:.1f} s, {speed:.0f} tokens/s{share}, {peak} MiB, "
+                f"test accuracy {accuracy} %",
+            )
+        difference = 100 * training["accuracy_difference"]
+        row("speed-up", f"{training['speedup']:.1f} times, accuracy {difference:+.1f} points")
+    if run := results.get("inference"):
+        row("inference", f"{run['tokens_per_second']:.0f} tokens/s, padding {run['padding']:.1%}")
+    for run in results.get("scaling", ()):
+        row(f"fine-tune, {run['posts']} posts", f"{run['seconds']:.1f} s, {run['peak_mib']} MiB")
+    for run in results.get("data", ()):
+        row(f"data path, {run['rows']:,} posts", f"{run['seconds']:.1f} s, {run['peak_mib']} MiB")
+    if lab := results.get("lab"):
+        row("cold lab", f"{lab['cold']['seconds']:.0f} s, {lab['cold']['peak_mib']} MiB")
+        ratio = lab["warm_seconds"] / lab["import_seconds"]
+        row("warm lab", f"{lab['warm_seconds']:.1f} s, {ratio:.1f} times the bare imports")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

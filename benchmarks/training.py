@@ -1,0 +1,153 @@
+"""The plain Hugging Face recipe and the lab's, on the same posts, epochs, base model and machine."""
+
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import torch
+from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
+
+from labkit import base_model, tokenization
+from labkit.config import Recipe
+from labkit.data import Splits
+from labkit.fine_tune import classify, fine_tune
+from labkit.hardware import detect
+from labkit.inference import budget_batches
+
+PLAIN_LENGTH = 512
+GEMM_SIZE = 2048
+
+
+def gemm_speed(dtype: torch.dtype, seconds: float = 1.0) -> float:
+    """Floating point operations per second of square matrix products, the best of five rounds."""
+    torch.set_num_threads(detect().threads)
+    left, right = torch.randn(2, GEMM_SIZE, GEMM_SIZE).to(dtype)
+    speeds = []
+    for _ in range(5):
+        products, started = 0, time.perf_counter()
+        while time.perf_counter() - started < seconds / 5:
+            left @ right
+            products += 1
+        speeds.append(products * 2 * GEMM_SIZE**3 / (time.perf_counter() - started))
+    return max(speeds[1:])
+
+
+def training_flops(config: Any, widths: list[int], batch: int) -> float:
+    """Operations of the matrix products of one pass forwards and backwards over padded batches.
+
+    Two for each weight and token forwards, four backwards; attention adds the two products of
+    tokens with tokens. Element-wise work, embeddings and the optimizer count nothing.
+    """
+    dim, hidden, layers = config.dim, config.hidden_dim, config.n_layers
+    weights = layers * (4 * dim * dim + 2 * dim * hidden)
+    return sum(6.0 * batch * t * weights + 12.0 * batch * t * t * dim * layers for t in widths)
+
+
+def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """Dynamic padding, truncation at 512, float32, AdamW; every other setting the Trainer's own."""
+    torch.set_num_threads(detect().threads)
+    tokenizer = tokenization.load_tokenizer(checkpoint)
+    train = tokenised(splits.train, tokenizer, PLAIN_LENGTH)
+    torch.manual_seed(recipe.seed)
+    model = base_model.load_classifier(checkpoint, splits.labels).train()
+    widths = Widths(tokenizer)
+    arguments = TrainingArguments(
+        output_dir=str(folder),
+        num_train_epochs=recipe.epochs,
+        per_device_train_batch_size=recipe.batch_size,
+        learning_rate=recipe.learning_rate,
+        seed=recipe.seed,
+        use_cpu=True,
+        save_strategy="no",
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+    )
+    trainer = Trainer(model=model, args=arguments, train_dataset=train, data_collator=widths)
+    started = time.perf_counter()
+    trainer.train()
+    seconds = time.perf_counter() - started
+    test = tokenised(splits.test, tokenizer, PLAIN_LENGTH)
+    return summary(model.eval(), seconds, train, widths.seen, recipe, test, splits)
+
+
+def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
+    """The lab's own fine-tune as the exercises run it, evaluation after each epoch included."""
+    import labkit.fine_tune as module
+
+    tokenizer = tokenization.load_tokenizer(checkpoint)
+    train, validation, test = (
+        tokenised(split, tokenizer, recipe.max_length) for _, split in splits.items()
+    )
+    widths = Widths(tokenizer)
+    module.DataCollatorWithPadding = lambda _: widths  # type: ignore[assignment,misc]
+    history = fine_tune(
+        checkpoint, tokenizer, train, validation, splits.labels, recipe, detect(), folder
+    )
+    model = base_model.load_classifier(folder)
+    return summary(model, history.seconds, train, widths.seen, recipe, test, splits)
+
+
+def summary(
+    model: Any,
+    seconds: float,
+    train: datasets.Dataset,
+    shapes: list[tuple[int, int]],
+    recipe: Recipe,
+    test: datasets.Dataset,
+    splits: Splits,
+) -> dict[str, Any]:
+    """What one training took; only the batches that the model was trained on count."""
+    batches = [width for _, width in shapes]
+    trained = sum(len(ids) for ids in train["input_ids"]) * recipe.epochs
+    logits, _ = classify(model, list(test["input_ids"]))
+    correct = logits.argmax(axis=1) == np.asarray(splits.test["label"])
+    return {
+        "seconds": seconds,
+        "tokens": trained,
+        "tokens_per_second": trained / seconds,
+        "flops_per_second": training_flops(model.config, batches, recipe.batch_size) / seconds,
+        "test_accuracy": float(correct.mean()),
+    }
+
+
+class Widths(DataCollatorWithPadding):
+    """The usual collator that remembers the padded shape of every batch with a training step."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        super().__init__(tokenizer)
+        self.seen: list[tuple[int, int]] = []
+
+    def __call__(self, features: list[dict[str, Any]]) -> dict[str, Any]:
+        batch = super().__call__(features)
+        if torch.is_grad_enabled():
+            self.seen.append(tuple(batch["input_ids"].shape))
+        return batch
+
+
+def tokenised(posts: datasets.Dataset, tokenizer: Any, limit: int) -> datasets.Dataset:
+    """The posts as token ids and labels, nothing else."""
+    ids = tokenization.encode(tokenizer, list(posts["text"]), limit)
+    return datasets.Dataset.from_dict({"input_ids": ids, "label": posts["label"]})
+
+
+def inference(checkpoint: Path, splits: Splits, recipe: Recipe) -> dict[str, Any]:
+    """Tokens per second of classifying the test posts, and the padding among what was computed."""
+    torch.set_num_threads(detect().threads)
+    tokenizer = tokenization.load_tokenizer(checkpoint)
+    ids = tokenization.encode(tokenizer, list(splits.test["text"]), recipe.max_length)
+    model = base_model.load_classifier(checkpoint, splits.labels)
+    started = time.perf_counter()
+    classify(model, ids)
+    seconds = time.perf_counter() - started
+    lengths = [len(sequence) for sequence in ids]
+    padded = sum(len(rows) * max(lengths[i] for i in rows) for rows in budget_batches(lengths))
+    return {"tokens_per_second": sum(lengths) / seconds, "padding": padded / sum(lengths) - 1}
+
+
+def subset(splits: Splits, posts: int) -> Splits:
+    """The splits with the first `posts` train posts."""
+    return replace(splits, train=splits.train.select(range(min(posts, len(splits.train)))))
