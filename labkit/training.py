@@ -1,0 +1,153 @@
+"""Where the fine-tuned model comes from: the main training, the small ones beside it, or elsewhere."""
+
+import json
+import shutil
+import tempfile
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from safetensors.numpy import save_file
+
+from labkit import base_model, given_model
+from labkit.config import Recipe, fingerprint
+from labkit.inputs import Inputs
+from labkit.store import Entry, file_digest
+
+if TYPE_CHECKING:
+    import datasets
+
+    from labkit.sweep import Sweep
+    from labkit.training_history import History
+
+
+class Training(Inputs):
+    """The stages that train, or that take a model trained elsewhere."""
+
+    @cached_property
+    def _fine_tuned(self) -> Entry:
+        return self._trained if self.given is None else self._taken(self.given)
+
+    @cached_property
+    def fine_tuned_folder(self) -> Path:
+        """The fine-tuned checkpoint in the store."""
+        return self._fine_tuned.path
+
+    @cached_property
+    def history(self) -> "History":
+        """How the fine-tune went; there is none of a model that was trained elsewhere."""
+        from labkit.training_history import History
+
+        return History.load(self._fine_tuned.path / "history.json")
+
+    def _taken(self, given: Path) -> Entry:
+        """The given model's files, with its logits as it was given."""
+
+        def build(folder: Path) -> None:
+            from labkit.fine_tune import IN_MEMORY, classify
+
+            given_model.take(given, self.tokenizer, folder)
+            model = base_model.load_classifier(given).to(self.device)
+            logits, _ = classify(model, list(self.tokens.validation["input_ids"]))
+            save_file({"logits": logits}, str(folder / IN_MEMORY))
+
+        weights, config = (
+            file_digest(given / name) for name in (base_model.WEIGHTS, "config.json")
+        )
+        inputs = {"tokens": self._tokens.key, "weights": weights, "config": config}
+        return self._stage("given-model", inputs, build, ["given_model", "fine_tune"])
+
+    @cached_property
+    def _trained(self) -> Entry:
+        def build(folder: Path) -> None:
+            from labkit.fine_tune import fine_tune
+
+            kept = self.store.root / "checkpoints" / fingerprint(self._training_inputs)[:32]
+            history = fine_tune(
+                self.base.folder,
+                self.tokenizer,
+                self.tokens.train,
+                self.tokens.validation,
+                self.splits.labels,
+                self.config.recipe,
+                self.hardware,
+                folder,
+                self.progress.advance,
+                kept if self.resumable else None,
+            )
+            history.save(folder / "history.json")
+            shutil.rmtree(kept, ignore_errors=True)
+
+        return self._stage(
+            "fine-tuned", self._training_inputs, build, ["fine_tune", "tokenization"]
+        )
+
+    @property
+    def _training_inputs(self) -> dict[str, Any]:
+        return {
+            "tokens": self._tokens.key,
+            "base": self.base.digest,
+            "recipe": asdict(self.config.recipe),
+            "hardware": self.hardware.arithmetic,
+        }
+
+    def _small_fine_tune(
+        self, posts: "datasets.Dataset", recipe: Recipe, folder: Path
+    ) -> "History":
+        """One fine-tune on a subset, read on the validation posts, cut short as those are."""
+        from labkit.fine_tune import fine_tune
+        from labkit.sweep import subset
+
+        validation = subset(self.tokens.validation, len(self.tokens.validation), 0)
+        return fine_tune(
+            self.base.folder,
+            self.tokenizer,
+            posts,
+            validation,
+            self.splits.labels,
+            recipe,
+            self.hardware,
+            folder,
+            self.progress.advance,
+        )
+
+    @cached_property
+    def sweep(self) -> "Sweep":
+        """Small fine-tunes over learning rates, epochs and seeds."""
+        from labkit import sweep
+
+        def build(folder: Path) -> None:
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                sweep.sweep(
+                    self._small_fine_tune,
+                    sweep.subset(self.tokens.train, sweep.POSTS, self.config.data.seed),
+                    len(self.tokens.validation),
+                    len(self.splits.labels),
+                    self.config.recipe,
+                    Path(scratch),
+                ).save(folder / "sweep.json")
+
+        entry = self._stage(
+            "sweep", self._training_inputs, build, ["sweep", "fine_tune", "tokenization"]
+        )
+        return sweep.Sweep.load(entry.path / "sweep.json")
+
+    @cached_property
+    def repeatability(self) -> dict[str, Any]:
+        """Whether the same seed gives the same weights, bit for bit, on this machine."""
+        if not self.trains:
+            return {"checked": False}
+        from labkit import sweep
+
+        def build(folder: Path) -> None:
+            with tempfile.TemporaryDirectory(dir=folder) as scratch:
+                posts = sweep.subset(self.tokens.train, sweep.REPEATED_POSTS, self.config.data.seed)
+                recipe = self.config.recipe
+                found = sweep.repeat(self._small_fine_tune, posts, recipe, Path(scratch))
+            (folder / "repeat.json").write_text(json.dumps(found))
+
+        entry = self._stage(
+            "repeat", self._training_inputs, build, ["sweep", "fine_tune", "tokenization"]
+        )
+        return json.loads((entry.path / "repeat.json").read_text())
