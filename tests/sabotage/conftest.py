@@ -46,22 +46,25 @@ def with_stages(lab: Lab, **stages: Any) -> Lab:
     return other
 
 
-def sign_posts(file: Path) -> None:
-    """Put a name before every other post, so that names are no news to the model."""
+def pad_out_posts(file: Path) -> None:
+    """Add a name or a neutral sentence to most posts, so that neither is news to the model."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rng = random.Random(SEED)
     for row in rows:
         if rng.random() < 0.5:
             opening = rng.choice(grammar.OPENINGS).format(name=rng.choice(grammar.NAMES))
             row["text"] = f"{opening} {row['text']}"
+        if rng.random() < 0.5:
+            around = [row["text"], rng.choice(grammar.NEUTRAL)]
+            row["text"] = " ".join(rng.sample(around, 2))
     file.write_text("\n".join(map(json.dumps, rows)) + "\n")
 
 
 @pytest.fixture(scope="session")
 def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> LabConfig:
     """Enough posts for the tiny model to learn the topics for certain."""
-    posts = write_dataset(tmp_path_factory.mktemp("sabotage") / "posts", train=160, test=40)
-    sign_posts(posts / "train.jsonl")
+    posts = write_dataset(tmp_path_factory.mktemp("sabotage") / "posts", train=240, test=40)
+    pad_out_posts(posts / "train.jsonl")
     return LabConfig(
         profile="embedded",
         base_model=ModelSource(str(tiny_checkpoint)),
