@@ -41,4 +41,4 @@ sample: $(VENV)/.installed
 		"file://$(CURDIR)/reports/sample/lab.html"
 
 clean:
-	rm -rf .pytest_cache reports/lab.html reports/answers.json reports/model
+	rm -rf .pytest_cache build reports/lab.html reports/answers.json reports/summary.md reports/model

@@ -31,12 +31,13 @@ from labkit.attention import BY_LENGTH
 from labkit.base_model import load_classifier
 from labkit.config import Recipe
 from labkit.embeddings import mean_pool
-from labkit.hardware import Hardware
+from labkit.hardware import Hardware, return_memory
 from labkit.inference import run_batches
 from labkit.progress import ignore
 from labkit.training_history import Epoch, History
 
 Report = Callable[[float, str], None]
+TRIM_STEPS = 5  # training steps after which free memory goes back to the system
 IN_MEMORY = "in_memory.safetensors"
 
 
@@ -182,6 +183,10 @@ class _Recorder(TrainerCallback):
             elif "eval_loss" in logs:
                 loss, accuracy = float(logs["eval_loss"]), float(logs["eval_accuracy"])
                 self.validation.append((logs["step"], loss, accuracy))
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        if state.global_step % TRIM_STEPS == 0:
+            return_memory()
 
     def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
         if logs and "loss" in logs:

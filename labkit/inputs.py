@@ -150,6 +150,9 @@ class Inputs(Stages):
         """The torch device that computes, with as many threads as the run may have."""
         import torch
 
+        from labkit.hardware import spare_memory
+
+        spare_memory()
         torch.set_num_threads(self.hardware.threads)
         return self.hardware.device
 

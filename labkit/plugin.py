@@ -308,6 +308,8 @@ def write_report(config: pytest.Config, session: LabSession) -> None:
     """Write what the run leaves in its reports folder, if it has asked any exercise."""
     draft = config.stash.get(DRAFT, None)
     tests = draft.read_text(encoding="utf-8") if draft and draft.exists() else None
+    if tests:  # a report is passed on: its paths start at the project, not at somebody's home
+        tests = tests.replace(f"{config.rootpath}{os.sep}", "")
     if draft:
         draft.unlink(missing_ok=True)
     if session.asked:

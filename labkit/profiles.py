@@ -43,7 +43,7 @@ EMBEDDED = LabConfig(
 )
 
 PROFILES = {profile.profile: profile for profile in (EMBEDDED, DISTILBERT)}
-HUB_TIMEOUT = 3.0  # seconds for the one quick try of `auto`
+HUB_TIMEOUT = 2.0  # seconds for the one quick try of `auto`
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A stage is built when it is first asked for. Its result is always the one on dis
 sees the very numbers of the cold one.
 """
 
+import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from safetensors.numpy import load_file, save_file
 
 from labkit import data
 from labkit.config import LabConfig
+from labkit.hardware import return_memory
 from labkit.progress import Progress, Silent
 from labkit.source_code import function_digest
 from labkit.store import Entry, Store
@@ -81,6 +83,8 @@ class Stages:
         def announced(folder: Path) -> None:
             self.progress.begin(stage)
             build(folder)
+            gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
+            return_memory()
             self.progress.end()
 
         inputs = {**inputs, "build": function_digest(build)}
