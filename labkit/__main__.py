@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import options, profiles, settings_file
+from labkit import options, processes, profiles, settings_file
 from labkit.config import LabConfig, ModelSource
 from labkit.errors import LabError
 
@@ -104,17 +104,40 @@ def configure(args: argparse.Namespace) -> LabConfig:
 
 def run_fine_tune(args: argparse.Namespace) -> int:
     """Train, measure and save; prints the folder with what was measured."""
+    if processes.place().rank:
+        return train_along(args)
     config = configure(args)
     from labkit.lab import Lab
     from labkit.store import Store
 
     progress = Lines()
+    if processes.left_alone():
+        progress.say(
+            "accelerate launch --cpu starts one process; --multi_gpu, also without GPUs, "
+            "or torchrun starts several"
+        )
     lab = Lab(config, Store(args.store, progress=progress), args.output, progress, resumable=True)
     lab.check_inputs()
     folder = lab.saved_model
     accuracy = lab.evaluations["fine_tuned"].accuracy
     measured = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
     print(json.dumps({"model": str(folder), **measured}))
+    return 0
+
+
+def train_along(args: argparse.Namespace) -> int:
+    """The part of every process but the first: be there when it trains, and say nothing.
+
+    It joins before it reads anything: what is wrong with the command line or the posts is then
+    told once, by the first process, whose end is the end of all.
+    """
+    from labkit.hardware import detect
+
+    with processes.together(detect().device):
+        from labkit.lab import Lab
+        from labkit.store import Store
+
+        Lab(configure(args), Store(args.store), args.output, resumable=True).train_along()
     return 0
 
 

@@ -3,6 +3,9 @@
 The recipe is the one of the lab's text: AdamW, linear warm-up and decay, dynamic padding, batches
 of posts of like length, the epoch with the lowest validation loss kept. Attention weights are not
 dropped out: drawing a random number for each costs more time on a CPU than the attention itself.
+
+Of several processes each takes its share of every batch, so the recipe's batch size is that of all
+together.
 """
 
 import tempfile
@@ -25,7 +28,7 @@ from transformers import (
     TrainerCallback,
     TrainingArguments,
 )
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer_pt_utils import LengthGroupedSampler
 
 from labkit.attention import BY_LENGTH
 from labkit.base_model import load_classifier
@@ -58,7 +61,8 @@ def fine_tune(
     Both data sets have `input_ids` and `label`. `folder` receives safetensors, config and
     tokenizer files, nothing pickled, and the validation logits of the model before it was
     written, for a later check of what is read back. With a folder for `checkpoints`, every epoch
-    leaves there what a run that was cut off goes on from, and does.
+    leaves there what a run that was cut off goes on from, and does. All processes of a launcher
+    call this together; only the first writes to `folder`.
     """
     torch.set_num_threads(hardware.threads)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
@@ -72,26 +76,28 @@ def fine_tune(
     lengths = [len(ids) for ids in validation["input_ids"]]
     with tempfile.TemporaryDirectory(dir=folder) as scratch:
         output = scratch if checkpoints is None else str(checkpoints)
-        last = get_last_checkpoint(output) if checkpoints and checkpoints.is_dir() else None
+        last = last_whole_checkpoint(checkpoints) if checkpoints else None
         trainer = _Trainer(
             model=model,
             args=training_arguments(recipe, hardware, output, resumable=checkpoints is not None),
             train_dataset=train,
             eval_dataset=validation.select(np.argsort(lengths, kind="stable")),
             data_collator=DataCollatorWithPadding(tokenizer),
-            compute_metrics=_accuracy,
+            compute_metrics=_measure,
             callbacks=[recorder],
         )
         trainer.remove_callback(PrinterCallback)
         started = time.perf_counter()
         trainer.train(resume_from_checkpoint=last)
         seconds = time.perf_counter() - started
+        trainer.accelerator.wait_for_everyone()  # to have read the best epoch's weights
     # The Trainer has wrapped `forward` in autocast; outside training everything is float32.
     model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
-    logits, _ = classify(model, list(validation["input_ids"]))
-    save_file({"logits": logits}, str(folder / IN_MEMORY))
-    model.save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
+    if trainer.is_world_process_zero():
+        logits, _ = classify(model, list(validation["input_ids"]))
+        save_file({"logits": logits}, str(folder / IN_MEMORY))
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
     epochs = recorder.epochs()
     return History(
         epochs=epochs,
@@ -112,11 +118,13 @@ def training_arguments(
     A resumable run also keeps optimizer, schedule and random state there, in torch's own format;
     the Trainer reads them back without unpickling code.
     """
+    share = recipe.batch_size // hardware.processes
+    backend = "nccl" if hardware.device == "cuda" else "gloo"
     return TrainingArguments(
         output_dir=scratch,
         num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        per_device_eval_batch_size=2 * recipe.batch_size,
+        per_device_train_batch_size=share,
+        per_device_eval_batch_size=2 * share,
         learning_rate=recipe.learning_rate,
         warmup_steps=recipe.warmup,
         weight_decay=recipe.weight_decay,
@@ -128,12 +136,23 @@ def training_arguments(
         save_strategy="epoch",
         save_only_model=not resumable,
         load_best_model_at_end=True,
-        metric_for_best_model="loss",
+        metric_for_best_model="post_loss",
         logging_steps=1,
         dataloader_pin_memory=hardware.device == "cuda",
         disable_tqdm=True,
         report_to="none",
+        ddp_backend=backend if hardware.processes > 1 else None,
+        ddp_find_unused_parameters=False,
+        log_on_each_node=False,
+        log_level_replica="error",
     )
+
+
+def last_whole_checkpoint(folder: Path) -> str | None:
+    """The newest of the Trainer's checkpoints that was written to its end, which is its state."""
+    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
+    newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
+    return str(newest) if newest else None
 
 
 def classify(
@@ -156,12 +175,36 @@ def classify(
     return logits, embeddings
 
 
+class SameOrder(LengthGroupedSampler):
+    """Batches of like length, in an order that follows from seed and epoch alone.
+
+    The Trainer's own sampler draws from the random state of its process, which dropout moves on
+    by another amount in each: from the second epoch on each process would shuffle for itself, and
+    their shares of a batch would overlap.
+    """
+
+    def __init__(self, posts: datasets.Dataset, batch_size: int, seed: int) -> None:
+        super().__init__(batch_size, dataset=posts, generator=torch.Generator())
+        self.seed = seed
+        self.set_epoch(0)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by the data loader before each epoch, also the first after a resumption."""
+        self.generator.manual_seed(self.seed + epoch)
+
+
 class _Trainer(Trainer):
     """Evaluates in the order of the data set, which is sorted by length.
 
     The Trainer's grouping by length shuffles a small evaluation set instead of sorting it, and
-    every batch of it is then padded to the longest post.
+    every batch of it is then padded to the longest post. Several processes train in one order.
     """
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        if self.args.world_size == 1:
+            return super()._get_train_sampler(train_dataset)
+        batch_size = self.args.train_batch_size * self.args.world_size
+        return SameOrder(self.train_dataset, batch_size, self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         return SequentialSampler(eval_dataset)
@@ -180,8 +223,8 @@ class _Recorder(TrainerCallback):
         for logs in state.log_history:
             if "loss" in logs:
                 self.losses.append((logs["step"], float(logs["loss"])))
-            elif "eval_loss" in logs:
-                loss, accuracy = float(logs["eval_loss"]), float(logs["eval_accuracy"])
+            elif "eval_post_loss" in logs:
+                loss, accuracy = float(logs["eval_post_loss"]), float(logs["eval_accuracy"])
                 self.validation.append((logs["step"], loss, accuracy))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
@@ -200,7 +243,7 @@ class _Recorder(TrainerCallback):
         self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any
     ) -> None:
         self.validation.append(
-            (state.global_step, float(metrics["eval_loss"]), float(metrics["eval_accuracy"]))
+            (state.global_step, float(metrics["eval_post_loss"]), float(metrics["eval_accuracy"]))
         )
 
     def epochs(self) -> tuple[Epoch, ...]:
@@ -213,6 +256,12 @@ class _Recorder(TrainerCallback):
         return tuple(records)
 
 
-def _accuracy(prediction: EvalPrediction) -> dict[str, float]:
-    chosen = np.asarray(prediction.predictions).argmax(axis=-1)
-    return {"accuracy": float(np.mean(chosen == prediction.label_ids))}
+def _measure(prediction: EvalPrediction) -> dict[str, float]:
+    """Accuracy, and the mean loss of a post.
+
+    The Trainer's own loss is the mean over batches as the processes had them, in which a post
+    that fills up the last one counts twice.
+    """
+    logits, labels = np.asarray(prediction.predictions), np.asarray(prediction.label_ids)
+    loss = torch.nn.functional.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels))
+    return {"accuracy": float(np.mean(logits.argmax(axis=-1) == labels)), "post_loss": float(loss)}

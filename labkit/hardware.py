@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from labkit.processes import place
+
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # as Linux names what multiplies in bf16
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # drivers of NVIDIA, AMD and WSL
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
@@ -21,16 +23,20 @@ THREAD_VARIABLES = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # torch, NumPy; tok
 
 @dataclass(frozen=True)
 class Hardware:
-    """Where and how tensors are computed. `bf16` is autocast in training only."""
+    """Where and how tensors are computed. `bf16` is autocast in training only.
+
+    `processes` share every training batch; `threads` are those of one process.
+    """
 
     device: str
     bf16: bool
     threads: int
+    processes: int = 1
 
     @property
     def arithmetic(self) -> dict[str, Any]:
         """What the results depend on beyond rounding: not the number of threads."""
-        return {"device": self.device, "bf16": self.bf16}
+        return {"device": self.device, "bf16": self.bf16, "processes": self.processes}
 
 
 def detect() -> Hardware:
@@ -43,8 +49,9 @@ def detect() -> Hardware:
         import torch
 
         if torch.cuda.is_available():
-            return Hardware("cuda", torch.cuda.is_bf16_supported(), available_cpus())
-    return Hardware("cpu", _cpu_has_bf16(), available_cpus())
+            bf16 = torch.cuda.is_bf16_supported()
+            return Hardware("cuda", bf16, available_cpus(), place().count)
+    return Hardware("cpu", _cpu_has_bf16(), available_cpus(), place().count)
 
 
 def share_cpus(workers: int) -> None:
@@ -85,8 +92,12 @@ def _glibc() -> ctypes.CDLL | None:
 
 
 def available_cpus(variable: str = THREAD_VARIABLES[0]) -> int:
-    """Threads that may run at once: by affinity, by cgroup quota, and by `variable` where set."""
-    limits = [_affinity(), _cgroup_quota()]
+    """Threads that may run at once: by affinity, by cgroup quota, and by `variable` where set.
+
+    The processes of a launcher share the machine; `variable` holds for each of them.
+    """
+    sharing = place().local_count
+    limits = [_affinity() / sharing, _cgroup_quota() / sharing]
     value = os.environ.get(variable, "").split(",")[0].strip()
     if value.isdecimal() and int(value) > 0:
         limits.append(int(value))
@@ -113,6 +124,8 @@ def _cgroup_quota(root: Path = Path("/sys/fs/cgroup")) -> float:
 
 def _may_have_gpu() -> bool:
     if os.environ.get("CUDA_VISIBLE_DEVICES") == "":
+        return False
+    if os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":  # accelerate launch --cpu
         return False
     return platform.system() != "Linux" or any(Path(file).exists() for file in GPU_FILES)
 

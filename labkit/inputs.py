@@ -11,6 +11,7 @@ import numpy as np
 from labkit import base_model, data, data_files, given_model, tokenization
 from labkit.errors import LabError
 from labkit.probes import Probes, choose_probes
+from labkit.processes import place
 from labkit.stages import Stages
 from labkit.store import Entry, file_digest
 
@@ -30,6 +31,11 @@ class Inputs(Stages):
             raise LabError(
                 f"--lab-max-length {self._max_length}: base model {self.base.name} has positions "
                 f"for {self.base.max_length} tokens; ask for at most that many"
+            )
+        if self.config.recipe.batch_size % place().count:
+            raise LabError(
+                f"--lab-batch-size {self.config.recipe.batch_size}: {place().count} processes "
+                f"share a batch; ask for a multiple of {place().count}"
             )
         _ = self.splits, self.nli
 

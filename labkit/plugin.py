@@ -20,6 +20,7 @@ from labkit.config import LabConfig, is_path
 from labkit.errors import LabError
 from labkit.exercises import BY_ID
 from labkit.hardware import share_cpus
+from labkit.processes import place
 from labkit.session import Failure, LabSession
 from labkit.terminal import TerminalProgress, answer_table, comparison_lines, header, verdict_lines
 
@@ -93,6 +94,11 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     worker = getattr(config, "workerinput", {})
     share_cpus(worker.get("workercount", 1))
+    if place().count > 1:
+        raise pytest.UsageError(
+            "a launcher started several processes, and pytest is one; train with "
+            "`labkit fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
+        )
     try:
         settings = read_settings(config)
         choice = choose_profile(config, settings["profile"] or "auto")

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from safetensors.numpy import save_file
 
-from labkit import base_model, given_model
+from labkit import base_model, given_model, processes
 from labkit.config import Recipe, fingerprint
+from labkit.errors import LabError
 from labkit.inputs import Inputs
 from labkit.store import Entry, file_digest
 
@@ -60,28 +61,57 @@ class Training(Inputs):
 
     @cached_property
     def _trained(self) -> Entry:
+        inputs = self._training_inputs  # prepared before the other processes are let in
+
         def build(folder: Path) -> None:
-            from labkit.fine_tune import fine_tune
+            processes.tell(fingerprint(inputs))
+            self._main_fine_tune(folder).save(folder / "history.json")
+            shutil.rmtree(self._checkpoints, ignore_errors=True)
 
-            kept = self.store.root / "checkpoints" / fingerprint(self._training_inputs)[:32]
-            history = fine_tune(
-                self.base.folder,
-                self.tokenizer,
-                self.tokens.train,
-                self.tokens.validation,
-                self.splits.labels,
-                self.config.recipe,
-                self.hardware,
-                folder,
-                self.progress.advance,
-                kept if self.resumable else None,
+        with processes.together(self.hardware.device):
+            entry = self._stage("fine-tuned", inputs, build, ["fine_tune", "tokenization"])
+            if entry.reused:
+                processes.tell(None)
+        return entry
+
+    def train_along(self) -> None:
+        """Take part in the training of the first process, in `processes.together`; save nothing.
+
+        Raises LabError where this process would train with something else than the first.
+        """
+        inputs = processes.tell(None)
+        if inputs is None:
+            return  # the first process found the model in its store
+        if inputs != fingerprint(self._training_inputs):
+            raise LabError(
+                f"process {processes.place().rank} would not train with what process 0 does: its "
+                "posts, base model, options, versions or kind of processor are others"
             )
-            history.save(folder / "history.json")
-            shutil.rmtree(kept, ignore_errors=True)
+        with tempfile.TemporaryDirectory() as folder:
+            self._main_fine_tune(Path(folder))
 
-        return self._stage(
-            "fine-tuned", self._training_inputs, build, ["fine_tune", "tokenization"]
+    def _main_fine_tune(self, folder: Path) -> "History":
+        from labkit.fine_tune import fine_tune
+
+        # On several machines nobody knows whether all can read the same checkpoint.
+        resumable = self.resumable and processes.place().one_machine
+        return fine_tune(
+            self.base.folder,
+            self.tokenizer,
+            self.tokens.train,
+            self.tokens.validation,
+            self.splits.labels,
+            self.config.recipe,
+            self.hardware,
+            folder,
+            self.progress.advance,
+            self._checkpoints if resumable else None,
         )
+
+    @property
+    def _checkpoints(self) -> Path:
+        """What a training that was cut off goes on from."""
+        return self.store.root / "checkpoints" / fingerprint(self._training_inputs)[:32]
 
     @property
     def _training_inputs(self) -> dict[str, Any]:
@@ -135,8 +165,11 @@ class Training(Inputs):
 
     @cached_property
     def repeatability(self) -> dict[str, Any]:
-        """Whether the same seed gives the same weights, bit for bit, on this machine."""
-        if not self.trains:
+        """Whether the same seed gives the same weights, bit for bit, on this machine.
+
+        Not checked of several processes, which are done when the training is.
+        """
+        if not self.trains or self.hardware.processes > 1:
             return {"checked": False}
         from labkit import sweep
 

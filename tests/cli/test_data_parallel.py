@@ -1,0 +1,292 @@
+"""Several processes train one model: the same recipe, one writer, and no one left behind.
+
+The processes are real, started by the lines of docs/command-line.md on this machine.
+"""
+
+import json
+import os
+import re
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+
+from labkit import fine_tune, hardware
+from labkit.__main__ import main
+from labkit.processes import Place, left_alone, place
+from labkit.store import file_digest
+from labkit.training_history import History
+from tests.subjects import write_dataset
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "command-line.md").read_text()
+SECTION = PAGE.partition("## In several processes\n")[2].partition("\n## ")[0]
+LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "OMP_NUM_THREADS")
+LONGEST = 240  # seconds: far more than it takes, so that what hangs is found
+BF16 = 2**-8  # relative rounding error of a number with eight significant bits
+
+
+def documented(launcher):
+    """The commands of the page's section that start with `launcher`."""
+    return re.findall(rf"^\$ ({launcher} .*)$", SECTION, re.M)
+
+
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return str(listener.getsockname()[1])
+
+
+@pytest.fixture(scope="module")
+def desk(tiny_checkpoint, tmp_path_factory):
+    """A folder with the posts of the page's examples. 160 of 176 go to 20 whole batches of 8."""
+    folder = tmp_path_factory.mktemp("desk")
+    posts = write_dataset(folder / "posts", train=176)
+    rows = [json.loads(line) for line in (posts / "train.jsonl").read_text().splitlines()]
+    with (folder / "tickets.jsonl").open("w") as file:
+        for row in rows:
+            file.write(json.dumps({"body": row["text"], "team": row["label_text"]}) + "\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def options(tiny_checkpoint):
+    """What makes the page's examples small."""
+    return [
+        *("--profile", "embedded", "--base-model", str(tiny_checkpoint), "--max-length", "64"),
+        *("--batch-size", "8", "--learning-rate", "2e-3", "--epochs", "3"),
+        *("--train-size", "80", "--validation-size", "30"),
+    ]
+
+
+def start(line, options, folder, store="store", port=None):
+    """One of the page's commands with the options behind it, in `folder`."""
+    program, *words = shlex.split(line)
+    port = ["--main_process_port" if program == "accelerate" else "--master-port", port]
+    at = words.index("-m")
+    words = [*words[:at], *(port if port[1] else []), *words[at:], *options, "--store", store]
+    environment = {name: value for name, value in os.environ.items() if name not in LAUNCHER}
+    return subprocess.Popen(
+        [str(Path(sys.executable).with_name(program)), *words],
+        cwd=folder,
+        env={**environment, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finish(run):
+    """Exit code, standard output and standard error of what `start` started."""
+    out, err = run.communicate(timeout=LONGEST)
+    return run.returncode, out, err
+
+
+def history_of(store):
+    (file,) = store.glob("fine-tuned/*/history.json")
+    return History.load(file)
+
+
+@pytest.fixture(scope="module")
+def two(desk, options):
+    """Standard output of a run of two processes."""
+    (line,) = documented("torchrun --nproc-per-node")
+    code, out, err = finish(start(line, options, desk))
+    assert code == 0, err
+    return out
+
+
+@pytest.fixture
+def one(desk, options, tmp_path, monkeypatch, capsys):
+    """Runs the same in this process; gives what it prints, and its history."""
+    monkeypatch.chdir(desk)
+
+    def run():
+        words = shlex.split(documented("torchrun --nproc-per-node")[0])
+        words = words[words.index("fine-tune") :]
+        words[1] = str(tmp_path / "model")
+        assert main([*words, *options, "--store", str(tmp_path / "store")]) == 0
+        return json.loads(capsys.readouterr().out), history_of(tmp_path / "store")
+
+    return run
+
+
+def test_one_process_writes(desk, two):
+    (line,) = two.splitlines()
+    printed = json.loads(line)
+    assert printed["model"] == "models/tickets"
+    record = json.loads((desk / "models" / "tickets" / "lineage.json").read_text())
+    assert record["hardware"]["processes"] == 2
+    assert record["bit_for_bit"] == {"checked": False}
+    assert record["recipe"]["batch_size"] == 8
+    entries = [path.parent for path in (desk / "store").glob("*/*/manifest.json")]
+    assert len({path.parent for path in entries}) == len(entries)  # each stage once
+    assert not list((desk / "store").glob("*/building-*"))
+    assert not list((desk / "store" / "checkpoints").iterdir())
+    assert main(["verify", str(desk / "models" / "tickets"), "--dataset", "x"]) == 2
+
+
+def test_what_two_processes_trained_is_verified(desk, two, monkeypatch, capsys):
+    monkeypatch.chdir(desk)
+    assert main(["verify", "models/tickets"]) == 0, capsys.readouterr().out
+
+
+def test_it_is_as_good_as_that_of_one_process(two, one):
+    """The same posts and recipe in another order: as far apart as two seeds, not more."""
+    printed, history = one()
+    ours = json.loads(two)
+    assert ours["low"] <= printed["accuracy"] <= ours["high"]
+    assert printed["low"] <= ours["accuracy"] <= printed["high"]
+    assert history.steps == 3 * 80 / 8
+
+
+def test_in_the_same_order_every_step_has_the_same_loss(desk, two, one, monkeypatch):
+    """One process that is made to go in the order of several: rounding is all that differs.
+
+    It pads a batch of eight to its longest post, two processes pad two of four, and in bf16 the
+    sums come out otherwise in the eighth bit; each step hands this on to the next.
+    """
+
+    def same_order(trainer, train_dataset=None):
+        return fine_tune.SameOrder(trainer.train_dataset, 8, trainer.args.seed)
+
+    monkeypatch.setattr(fine_tune._Trainer, "_get_train_sampler", same_order)
+    _, alone = one()
+    together = history_of(desk / "store")
+    losses = [np.array(history.step_losses)[:, 1] for history in (alone, together)]
+    print(np.abs(losses[0] - losses[1]).max(), losses)
+    assert losses[0][0] > 2 * losses[0][-1]
+    np.testing.assert_allclose(losses[1], losses[0], atol=5 * BF16)
+
+
+def test_accelerate_starts_them_too(desk, two, options):
+    (line,) = documented("accelerate")
+    again = ["--epochs", "1"]
+    code, out, err = finish(start(line, [*options, *again], desk, port=free_port()))
+    assert code == 0, err
+    (printed,) = out.splitlines()
+    record = json.loads((desk / json.loads(printed)["model"] / "lineage.json").read_text())
+    assert record["hardware"]["processes"] == 2
+    assert record["recipe"]["epochs"] == 1
+
+
+def test_what_is_in_the_store_is_not_trained_again(desk, two, options):
+    (line,) = documented("torchrun --nproc-per-node")
+    code, out, err = finish(start(line, options, desk))
+    assert code == 0, err
+    assert out == two
+    assert "fine-tuned ..." not in err
+
+
+def test_machines_with_their_own_disks_train_together(desk, two, options):
+    """Both are this one, each with a store of its own."""
+    lines = documented("torchrun --nnodes")
+    port = free_port()
+    runs = [
+        start(line.replace("first.example.org", "127.0.0.1"), options, desk, store, port)
+        for line, store in zip(lines, ("first", "second"), strict=True)
+    ]
+    (code, out, err), (other_code, other_out, other_err) = map(finish, runs)
+    assert (code, other_code) == (0, 0), err + other_err
+    assert len(out.splitlines()) == 1
+    assert other_out == ""
+    assert not list((desk / "second").glob("fine-tuned/*"))
+    assert history_of(desk / "first").step_losses == history_of(desk / "store").step_losses
+
+
+def test_one_that_dies_ends_all_and_the_next_run_goes_on(desk, two, options):
+    folder = desk / "cut"
+    folder.mkdir()
+    shutil.copyfile(desk / "tickets.jsonl", folder / "tickets.jsonl")
+    (line,) = documented("torchrun --nproc-per-node")
+    run = start(line, options, folder)
+    deadline = time.monotonic() + LONGEST
+    while not list(folder.glob("store/checkpoints/*/*/trainer_state.json")):
+        assert time.monotonic() < deadline
+        assert run.poll() is None, finish(run)
+        time.sleep(0.02)
+    (second,) = (p for p in psutil.Process(run.pid).children() if p.environ()["RANK"] == "1")
+    second.send_signal(signal.SIGKILL)
+    code, out, _ = finish(run)
+    assert code != 0
+    assert out == ""
+    assert not (folder / "models" / "tickets").exists()
+    assert not list(folder.glob("store/fine-tuned/*/manifest.json"))
+
+    code, _, err = finish(start(line, options, folder))
+    assert code == 0, err
+    weights = [where / "models/tickets/model.safetensors" for where in (folder, desk)]
+    assert file_digest(weights[0]) == file_digest(weights[1])
+
+
+@pytest.fixture
+def launched(monkeypatch):
+    """Makes this process one of several, by the launcher's variables."""
+
+    def launch(rank, count, local_rank=None, local_count=None):
+        values = (rank, count, rank if local_rank is None else local_rank, local_count or count)
+        for name, value in zip(LAUNCHER, values, strict=False):
+            monkeypatch.setenv(name, str(value))
+
+    for name in LAUNCHER:
+        monkeypatch.delenv(name, raising=False)
+    return launch
+
+
+def test_the_place_is_that_of_the_environment(launched):
+    assert place() == Place(0, 1, 0, 1)
+    launched(3, 4, 1, 2)
+    assert place() == Place(3, 4, 1, 2)
+    assert not place().one_machine
+
+
+def test_processes_share_the_threads_of_their_machine(launched, monkeypatch):
+    monkeypatch.setattr(hardware, "_affinity", lambda: 16)
+    monkeypatch.setattr(hardware, "_cgroup_quota", lambda: 12.0)
+    launched(0, 4, 0, 2)
+    assert hardware.available_cpus() == 6
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    assert hardware.available_cpus() == 4
+
+
+def test_a_batch_that_cannot_be_shared_is_one_line(launched, desk, options, tmp_path, capsys):
+    launched(0, 3)
+    store = ["--store", str(tmp_path / "store")]
+    data = ["--dataset", str(desk / "posts")]
+    assert main(["fine-tune", str(tmp_path / "model"), *data, *store, *options]) == 2
+    (line,) = [line for line in capsys.readouterr().err.splitlines() if "labkit fine-tune" in line]
+    assert "--lab-batch-size 8: 3 processes share a batch; ask for a multiple of 3" in line
+
+
+def test_pytest_is_not_started_several_times(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-m", "pytest", "-o", f"cache_dir={tmp_path}"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **dict.fromkeys(LAUNCHER, "2")},
+        capture_output=True,
+        text=True,
+    )
+    assert run.returncode == 4
+    assert "train with `labkit fine-tune FOLDER` under the launcher" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_accelerate_on_the_cpu_keeps_a_gpu_out_and_says_that_it_starts_one(launched, monkeypatch):
+    monkeypatch.setattr(hardware, "GPU_FILES", (str(Path(__file__)),))
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setenv("ACCELERATE_USE_CPU", "True")
+    monkeypatch.delenv("MASTER_PORT", raising=False)
+    assert not hardware._may_have_gpu()
+    assert not left_alone()
+    monkeypatch.setenv("MASTER_PORT", "29500")
+    assert left_alone()
+    launched(0, 2)
+    assert not left_alone()
