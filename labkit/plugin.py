@@ -281,7 +281,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     marker, gate = item.get_closest_marker("exercise"), getattr(item, "funcargs", {}).get("gate")
     if call.when == "call" and marker and gate:
         answer = item.config.stash[SESSION].answers.get(marker.args[0])
-        if answer is not None:
+        if answer is not None and gate not in answer.not_applicable:
             item.user_properties.extend(answer.properties(gate))
     item.config.stash[PROGRESS].settle()  # before the dot of this test
     report = yield
