@@ -7,6 +7,7 @@ vermilion or grey. A plot is as wide as one of the report's two columns, and fit
 
 import base64
 import io
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,7 @@ PALETTE = (
 CLASS_COLOURS = ("#5B4B8A", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31", "#B0A400")
 MARKERS = "os^DvP*"
 COLUMN = 4.1  # inches
+LABEL_LENGTH = 18  # characters of a class's name; more would leave its plot no room
 STYLE: Any = {
     "figure.dpi": 220,
     "figure.facecolor": "white",
@@ -339,7 +341,7 @@ def _plane(
     _square(axes, plane)
     for index, label in enumerate(labels):
         x, y = np.median(plane[truth == index], axis=0)
-        name = axes.text(x, y, label, ha="center", va="center", weight="bold")
+        name = axes.text(x, y, _short(label), ha="center", va="center", weight="bold")
         name.set_path_effects([withStroke(linewidth=3, foreground="white")])
     return _figure(
         canvas,
@@ -361,14 +363,22 @@ def _square(axes: Axes, plane: np.ndarray) -> None:
 
 
 def _name_classes(axes: Axes, labels: Sequence[str], at: Sequence[float]) -> None:
-    """The classes as ticks on both axes: upright where they are few, slanted where many."""
-    axes.set_xticks(at, labels, color=INK)
-    axes.set_yticks(at, labels, color=INK)
-    if len(labels) > 2:
-        axes.tick_params(axis="x", rotation=40)
+    """The classes as ticks on both axes: upright where they are few and short, else slanted."""
+    names = [_short(label) for label in labels]
+    axes.set_xticks(at, names, color=INK)
+    axes.set_yticks(at, names, color=INK)
+    if len(names) > 2 or sum(map(len, names)) > 1.7 * LABEL_LENGTH:
+        axes.set_xticks(at, names, rotation=40, ha="right", rotation_mode="anchor")
+        axes.tick_params(labelsize=8)
     else:
-        axes.set_yticks(at, labels, rotation=90, va="center")
+        axes.set_yticks(at, names, rotation=90, va="center")
     axes.tick_params(length=0)
+
+
+def _short(label: str) -> str:
+    """The label, or its beginning and end: labels that differ late can still be told apart."""
+    half = LABEL_LENGTH // 2
+    return label if len(label) <= LABEL_LENGTH else f"{label[: half - 1]}…{label[-half:]}"
 
 
 def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
@@ -380,6 +390,9 @@ def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
 
 def _figure(canvas: Canvas, title: str, alt: str) -> Figure:
     buffer = io.BytesIO()
-    # No software version or date inside, so that the same run draws the same bytes.
-    canvas.savefig(buffer, format="png", metadata={"Software": None})
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box in the plot, text elsewhere
+        canvas.draw_without_rendering()  # the layout's first round; it is right after the second
+        # No software version or date inside, so that the same run draws the same bytes.
+        canvas.savefig(buffer, format="png", metadata={"Software": None})
     return Figure(title, alt, base64.b64encode(buffer.getvalue()).decode("ascii"))
