@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from labkit.embeddings import embed
+from labkit.errors import LabError
 from labkit.inference import run_batches
 from labkit.progress import ignore
 from labkit.similarity import cosine_similarity
@@ -102,8 +103,18 @@ def encode_pairs(
     max_length: int,
     report: Report = ignore,
 ) -> np.ndarray:
-    """The encoder's [CLS] states (posts, labels, dim) for every post-hypothesis pair."""
+    """The encoder's [CLS] states (posts, labels, dim) for every post-hypothesis pair.
+
+    Raises LabError where `max_length` leaves no room for a post beside a hypothesis.
+    """
     claims = hypotheses(label_texts)
+    whole = encode(tokenizer, claims, model.config.max_position_embeddings)
+    for claim, ids in zip(claims, whole, strict=True):
+        if len(ids) + 2 > max_length:  # the post's own [SEP], and one token of it
+            raise LabError(
+                f"--lab-max-length {max_length}: no room for a post beside the {len(ids)} tokens "
+                f"of {claim!r}; raise it, or word the label shorter with --lab-label-text"
+            )
     sequences = encode(
         tokenizer,
         [text for text in texts for _ in claims],

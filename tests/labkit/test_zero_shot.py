@@ -10,6 +10,7 @@ from labkit import zero_shot
 from labkit.answers import answer
 from labkit.base_model import load_classifier
 from labkit.data_files import CORPUS
+from labkit.errors import LabError
 from labkit.evaluation import best_zero_shot
 from labkit.lab import Lab
 from labkit.store import Store
@@ -39,6 +40,14 @@ def pipeline_scores(model, tokenizer):
         found = classify(text, list(LABELS), hypothesis_template=zero_shot.HYPOTHESIS)
         rows.append([found["scores"][found["labels"].index(label)] for label in LABELS])
     return np.array(rows)
+
+
+def test_a_limit_that_leaves_no_room_for_a_post_is_told(model, tokenizer):
+    claim = tokenizer(zero_shot.hypotheses(LABELS)[0])["input_ids"]
+    texts = ["lunar shuttle " * 40]
+    with pytest.raises(LabError, match=r"--lab-max-length \d+: no room for a post beside"):
+        zero_shot.untrained_nli(model, tokenizer, texts, LABELS[:1], len(claim) + 1)
+    zero_shot.untrained_nli(model, tokenizer, texts, LABELS[:1], len(claim) + 2)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
