@@ -10,6 +10,7 @@ Question: How similar are the embeddings of two sentences about the same topic?
 import numpy as np
 import pytest
 
+from labkit.answers.model import percent
 from labkit.plugin import gate_names
 from labkit.similarity import cosine_similarity, nearest_topic_share, pair_similarities
 
@@ -36,7 +37,9 @@ def test_a_sentence_is_most_similar_to_itself(similarity):
 
 def test_same_topic_beats_different_topic_on_average(similarity, topics):
     same, different = pair_similarities(similarity, topics)
-    assert same.mean() > different.mean()
+    assert same.mean() > different.mean(), (
+        f"mean cosine {same.mean():.3f} within a topic, {different.mean():.3f} between topics"
+    )
 
 
 @pytest.mark.parametrize("number", range(6), ids=lambda number: f"pair-{number + 1}")
@@ -47,11 +50,16 @@ def test_same_topic_beats_different_topic_pair_by_pair(lab, similarity, topics, 
     pairs = [np.flatnonzero(topics == t)[2 * number : 2 * number + 2] for t in np.unique(topics)]
     for own in pairs:
         rivals = np.concatenate([pair for pair in pairs if pair is not own])
-        assert similarity[own[0], own[1]] > similarity[np.ix_(own, rivals)].max()
+        pair, nearest = similarity[own[0], own[1]], similarity[np.ix_(own, rivals)].max()
+        assert pair > nearest, (
+            f"cosine {pair:.3f} within the pair, {nearest:.3f} with one of another topic: "
+            f"{[lab.probes.texts[i] for i in own]}"
+        )
 
 
 def test_most_nearest_neighbours_share_the_topic(similarity, topics):
-    assert nearest_topic_share(similarity, topics) > 1 / len(np.unique(topics))
+    share, chance = nearest_topic_share(similarity, topics), 1 / len(np.unique(topics))
+    assert share > chance, f"{percent(share)} share it, by chance {percent(chance)} would"
 
 
 @pytest.mark.parametrize("gate", gate_names("pretrained_knowledge"))

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from labkit.answers.model import percent
 from labkit.evaluation import ZERO_SHOT
 from labkit.plugin import gate_names
 from labkit.statistics import cochran_q
@@ -53,7 +54,8 @@ def test_an_untrained_head_says_nothing_on_average(lab, heads):
     if len(lab.splits.labels) > 2:
         pytest.skip("a head and its mirror image cancel out for two labels only")
     assert len(heads) >= 20
-    assert stats.ttest_1samp(heads.mean(axis=1), 0.5).pvalue > BEYOND_DOUBT
+    p = stats.ttest_1samp(heads.mean(axis=1), 0.5).pvalue
+    assert p > BEYOND_DOUBT, f"{percent(heads.mean())} on average, p = {p:.2g}"
 
 
 def test_one_untrained_head_differs_from_the_next_by_luck(heads):
@@ -64,7 +66,8 @@ def test_one_untrained_head_differs_from_the_next_by_luck(heads):
     """
     if heads.shape[1] < 100:
         pytest.skip("with so few test posts the sampling error hides how heads differ")
-    assert cochran_q(heads) < BEYOND_DOUBT
+    p = cochran_q(heads)
+    assert p < BEYOND_DOUBT, f"the accuracies of {len(heads)} heads could be equal, p = {p:.2g}"
 
 
 @pytest.mark.parametrize("gate", gate_names("zero_shot"))

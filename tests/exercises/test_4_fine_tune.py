@@ -10,6 +10,7 @@ import math
 
 import pytest
 
+from labkit.answers.model import percent
 from labkit.evaluation import ZERO_SHOT
 from labkit.plugin import gate_names
 
@@ -61,27 +62,34 @@ def test_it_beats_every_method_that_saw_no_example(lab, method):
     """The untrained head counts by the mean over its draws."""
     if method not in lab.evaluations:
         pytest.skip(f"profile {lab.config.profile} has no checkpoint with a trained NLI head")
-    rival = lab.evaluations[method].accuracy
-    assert lab.evaluations["fine_tuned"].accuracy.value > rival.value
+    tuned, rival = lab.evaluations["fine_tuned"].accuracy.value, lab.evaluations[method]
+    assert tuned > rival.accuracy.value, (
+        f"fine-tuned {percent(tuned)}, {rival.name} {percent(rival.accuracy.value)}"
+    )
 
 
 def test_too_small_a_learning_rate_hardly_learns(sweep):
-    assert sweep.smallest_underfits
+    rate, history = sweep.by_rate[0]
+    loss, guessing = history.epochs[-1].train_loss, math.log(sweep.classes)
+    assert sweep.smallest_underfits, f"at {rate:g} the loss is {loss:.3f}, {guessing:.3f} guessing"
 
 
 def test_too_large_a_learning_rate_diverges_or_collapses(sweep):
-    assert sweep.largest_fails
+    rate, history = sweep.by_rate[-1]
+    loss, guessing = history.epochs[-1].validation_loss, math.log(sweep.classes)
+    assert sweep.largest_fails, f"at {rate:g} the loss is {loss:.3f}, {guessing:.3f} guessing"
 
 
 def test_more_epochs_lower_the_loss_of_the_default_rate(sweep):
     _, history = sweep.by_rate[1]
-    assert history.epochs[-1].validation_loss < history.epochs[0].validation_loss
+    first, last = (history.epochs[i].validation_loss for i in (0, -1))
+    assert last < first, f"validation loss {first:.4f} after the first epoch, {last:.4f} at the end"
 
 
 def test_the_same_seed_gives_the_same_weights(lab, history):
     if lab.hardware.device != "cpu":
         pytest.skip("kernels of a GPU may add in any order; lineage.json says what was found")
-    assert lab.repeatability["identical"]
+    assert lab.repeatability["identical"], lab.repeatability
 
 
 @pytest.mark.parametrize("gate", gate_names("fine_tune"))
