@@ -69,9 +69,10 @@ class GateResult:
         return f"{self.measured!r}" if hides else short
 
     def explain(self) -> str:
-        """The claim, measured against threshold, what it may mean, where to look."""
+        """The claim, its question, measured against threshold, what it may mean, where to look."""
         return (
             f"{self.gate.claim}\n"
+            f"  question: {self.gate.question}\n"
             f"  measured: {self.shown} {self.gate.unit}\n"
             f"  gate:     {self.gate.name} {self.gate.sign} "
             f"{self.gate.threshold:g} {self.gate.unit}\n"
@@ -111,7 +112,8 @@ GATES = (
         0.25,
         "of the posts",
         "Few posts are cut off at the token limit.",
-        "The posts may be longer than the lab is made for; raise --lab-max-length.",
+        "The posts may be longer than the lab is made for: raise --lab-max-length; look at the "
+        "histogram of tokens.",
         low=0,
         high=1,
     ),
@@ -156,7 +158,8 @@ GATES = (
         0.8,
         "of the first epoch's loss",
         "The training loss falls from the first epoch to the last.",
-        "The learning rate may be too small to learn or too large to settle.",
+        "The learning rate may be too small to learn or too large to settle; look at the training "
+        "curves.",
         low=0,
         of_training=True,
     ),
@@ -237,7 +240,8 @@ GATES = (
         0,
         "texts",
         "Padding and the other posts of a batch do not change a logit.",
-        "The attention mask may be lost on the way, or pooling may count padding.",
+        "The attention mask may be lost on the way, or pooling may count padding; look at the "
+        "counter-example.",
         low=0,
     ),
     Gate(
@@ -247,7 +251,8 @@ GATES = (
         1.1,
         "of the base model's bytes",
         "The fine-tuned weights are about as large as the original.",
-        "Something besides the weights may have been saved, or in a wider number format.",
+        "Something besides the weights may have been saved, or in a wider number format; look at "
+        "the table of files.",
         low=0,
     ),
     Gate(
@@ -257,7 +262,7 @@ GATES = (
         1e-5,
         "logits",
         "The model read back from disk gives the same logits.",
-        "The saved files may be damaged or incomplete.",
+        "The saved files may be damaged or incomplete; look at what `labkit verify` finds.",
         low=0,
     ),
 )

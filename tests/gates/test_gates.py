@@ -44,11 +44,13 @@ def test_a_failed_gate_says_claim_numbers_and_where_to_look(gate):
     answer = Answer(gate.exercise, "", "", {gate.name: bad})
     with pytest.raises(AssertionError) as caught:
         answer.check(gate.name)
-    claim, measured, threshold, hint = str(caught.value).splitlines()
+    claim, question, measured, threshold, hint = str(caught.value).splitlines()
     assert claim == gate.claim
+    assert question == f"  question: {gate.question}"
     assert measured.split()[1] == f"{bad:.4g}"
     assert threshold.split()[1:4] == [gate.name, gate.sign, f"{gate.threshold:g}"]
-    assert len(hint.removeprefix("  hint:").split()) > 5
+    assert hint.startswith("  hint:     ")
+    assert "look at" in hint
 
 
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
