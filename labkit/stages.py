@@ -13,7 +13,7 @@ import numpy as np
 from safetensors.numpy import load_file, save_file
 
 from labkit import data
-from labkit.config import LabConfig
+from labkit.config import LabConfig, fingerprint
 from labkit.hardware import return_memory
 from labkit.progress import Progress, Silent
 from labkit.source_code import function_digest
@@ -27,7 +27,7 @@ class Stages:
 
     `output` is the folder that takes the saved model. A `resumable` lab keeps the state of every
     epoch in the store until training is done. `entries` holds what the stages so far
-    took from the store, by stage.
+    took from the store, by stage. A stage that failed is not tried again: it raises what it raised.
     """
 
     def __init__(
@@ -44,6 +44,7 @@ class Stages:
         self.resumable = resumable
         self.progress = progress or Silent()
         self.entries: dict[str, Entry] = {}
+        self._failed: dict[str, Exception] = {}  # by stage and inputs
 
     def _per_split(
         self,
@@ -88,6 +89,13 @@ class Stages:
             self.progress.end()
 
         inputs = {**inputs, "build": function_digest(build)}
-        entry = self.store.get(stage, inputs, announced, code)
+        attempt = fingerprint({"stage": stage, "inputs": inputs})
+        if attempt in self._failed:
+            raise self._failed[attempt].with_traceback(None)  # the first one was long enough
+        try:
+            entry = self.store.get(stage, inputs, announced, code)
+        except Exception as error:
+            self._failed[attempt] = error
+            raise
         self.entries[stage] = entry
         return entry
