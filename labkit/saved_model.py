@@ -2,6 +2,7 @@
 
 import shutil
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from labkit import lineage
 from labkit.answers.model import percent_interval
+from labkit.profiles import PROFILES
 from labkit.store import MANIFEST
 
 if TYPE_CHECKING:
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 NOT_PART = {MANIFEST, "history.json", "in_memory.safetensors"}
 CARD = "README.md"
+OWN_DATA = {profile.data.source for profile in PROFILES.values()}  # all in English
 
 
 def assemble(lab: "Lab", folder: Path) -> None:
@@ -25,8 +28,8 @@ def assemble(lab: "Lab", folder: Path) -> None:
         if file.is_file() and file.name not in NOT_PART:
             shutil.copyfile(file, folder / file.name)
     record = lineage.record(lab, folder)
-    record.save(folder)
     (folder / CARD).write_text(model_card(lab, record), encoding="utf-8")
+    replace(record, files=lineage.describe_files(folder)).save(folder)  # the card is one of them
 
 
 def publish(source: Path, target: Path) -> None:
@@ -58,7 +61,7 @@ def model_card(lab: "Lab", record: lineage.Lineage) -> str:
     base = lab.config.base_model.source
     front = ModelCardData(
         model_name=f"{'-vs-'.join(lab.splits.labels)} classifier",
-        language="en",
+        language="en" if lab.config.data.source in OWN_DATA else None,
         library_name="transformers",
         pipeline_tag="text-classification",
         base_model=None if base.startswith("wheel:") else base,

@@ -48,7 +48,7 @@ def check_files(folder: Path, record: Lineage) -> Iterator[Finding]:
             same = file_digest(path) == known["sha256"]
             yield Finding(same, f"{name} {'has' if same else 'does not have'} its recorded digest")
     for path in sorted(folder.iterdir()):
-        if path.name not in {*record.files, FILE, "README.md"}:
+        if path.name not in {*record.files, FILE}:
             yield Finding(False, f"{path.name} is not recorded")
 
 

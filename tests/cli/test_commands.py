@@ -92,6 +92,11 @@ def spoil_weights(copy):
     (copy / WEIGHTS).write_bytes(content)
 
 
+def praise_in_card(copy):
+    card = (copy / "README.md").read_text()
+    (copy / "README.md").write_text(card.replace("posts", "very many posts"))
+
+
 def spoil_metric(copy):
     record = json.loads((copy / "lineage.json").read_text())
     record["metrics"]["fine_tuned_accuracy"] -= 1e-15
@@ -103,6 +108,7 @@ def spoil_metric(copy):
     [
         (spoil_weights, "FAIL model.safetensors does not have its recorded digest"),
         (lambda copy: (copy / "config.json").unlink(), "FAIL config.json is missing"),
+        (praise_in_card, "FAIL README.md does not have its recorded digest"),
         (lambda copy: (copy / "x.bin").write_text(""), "FAIL x.bin is not recorded"),
         (spoil_metric, "FAIL fine_tuned_accuracy"),
     ],

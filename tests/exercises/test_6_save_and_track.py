@@ -49,6 +49,7 @@ def test_lineage_names_what_the_model_was_made_of(lab, lineage):
 
 def test_lineage_digests_are_those_of_the_files(lab, lineage):
     files = describe_files(lab.saved_model)
+    assert files.keys() - lineage.files.keys() == {"lineage.json"}
     assert {name: files[name] for name in lineage.files} == lineage.files
 
 
