@@ -189,7 +189,7 @@ def save_splits(splits: Splits, folder: Path) -> None:
     for name, split in splits.items():
         split.save_to_disk(str(folder / name))
     facts = {"labels": splits.labels, "cleaning": asdict(splits.cleaning)}
-    (folder / "splits.json").write_text(json.dumps(facts, indent=2))
+    (folder / "splits.json").write_text(json.dumps(facts))
 
 
 def open_splits(folder: Path) -> Splits:

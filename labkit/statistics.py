@@ -68,7 +68,7 @@ def paired_difference(better: np.ndarray, worse: np.ndarray, seed: int) -> Estim
 
     Both are (posts,) arrays of correctness: booleans, or means over several runs in [0, 1].
     """
-    difference = np.asarray(better, dtype=float) - np.asarray(worse, dtype=float)
+    difference = np.asarray(better, dtype=float) - worse
     return bootstrap(lambda rows: difference[rows].mean(axis=1), len(difference), seed)
 
 

@@ -64,6 +64,26 @@ def test_a_validation_split_of_the_data_set_is_used_whole(tmp_path):
     assert all(text.startswith("validation") for text in splits.validation["text"])
 
 
+def test_a_part_of_each_split_of_the_data_set_follows_the_seed(tmp_path):
+    parts = {name: posts(40, name) for name in ("train", "validation", "test")}
+    source = replace(write_posts(tmp_path / "d", **parts), train_size=20, validation_size=10)
+    first, again, other = (load(replace(source, seed=seed), tmp_path) for seed in (1, 1, 2))
+    assert [len(split) for _, split in first.items()] == [20, 10, 40]
+    for name in ("train", "validation"):
+        assert getattr(first, name)["text"] == getattr(again, name)["text"]
+        assert getattr(first, name)["text"] != getattr(other, name)["text"]
+        assert sum(getattr(first, name)["label"]) == len(getattr(first, name)) / 2
+
+
+@pytest.mark.parametrize(("name", "size"), [("train_size", 31), ("validation_size", 9)])
+def test_more_posts_than_a_split_of_the_data_set_has_is_an_error(tmp_path, name, size):
+    parts = {part: posts(n, part) for part, n in [("train", 30), ("validation", 8), ("test", 6)]}
+    source = write_posts(tmp_path / "d", **parts)
+    split = name.removesuffix("_size")
+    with pytest.raises(LabError, match=f"{size} {split} posts asked for, {size - 1} are there"):
+        load(replace(source, **{name: size}), tmp_path)
+
+
 def test_splits_come_back_as_they_were_saved(tmp_path):
     splits = load(write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b")), tmp_path)
     data.save_splits(splits, tmp_path)

@@ -67,6 +67,7 @@ def test_a_record_has_every_fact(facts, model):
     assert "." not in record.created
     assert record.labkit == importlib.metadata.version("labkit")
     assert record.profile == "embedded"
+    assert record.config == facts.config.to_dict()
     assert record.base_model == {"name": "base"}
     assert record.recipe["epochs"] == 3
     assert record.hardware == {"device": "cpu", "bf16": False, "threads": 2}
@@ -121,6 +122,13 @@ def test_a_saved_record_is_read_back_and_ends_its_last_line(facts, model):
     assert text.startswith('{\n  "created"')
     assert text.endswith("}\n")
     assert Lineage.load(model) == record
+
+
+def test_a_number_that_json_does_not_know_is_not_recorded(facts, model):
+    record = replace(lineage.record(facts, model), metrics={"fine_tuned_accuracy": float("nan")})
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        record.save(model)
+    assert not (model / lineage.FILE).exists()
 
 
 @pytest.fixture

@@ -187,6 +187,20 @@ def test_macro_f1_is_that_of_scikit_learn_within_a_narrow_interval():
     assert 0.05 < estimate.high - estimate.low < 0.15  # about 4 standard errors of 240 posts
 
 
+def test_every_interval_follows_its_seed():
+    confident = rows_of(np.random.default_rng(5).uniform(0.5, 1, len(TRUTH)))
+    right = TRUTH == PREDICTED
+    measures = (
+        lambda seed: statistics.macro_f1(TRUTH, PREDICTED, 3, seed),
+        lambda seed: statistics.calibration(confident, TRUTH % 2, seed).error,
+        lambda seed: statistics.paired_difference(right, ~right, seed),
+    )
+    for measure in measures:
+        drawn = [measure(seed) for seed in range(5)]
+        assert drawn == [measure(seed) for seed in range(5)]
+        assert len(set(drawn)) > 1
+
+
 def test_a_class_that_never_occurs_counts_zero():
     counts = np.array([[3, 0, 0], [0, 5, 0], [0, 0, 0]])
     assert statistics.macro_f1_of(counts) == pytest.approx(2 / 3)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit.config import DataSource
-from labkit.data import split_train_validation, stratified_sample
+from labkit.data import set_test_aside, split_train_validation, stratified_sample
 from labkit.errors import LabError
 from tests.strategies import labels, labels_and_sizes, seeds
 
@@ -67,6 +67,18 @@ def test_row_order_plays_no_part(truth, data):
     for a, b in zip(straight, mixed, strict=True):
         assert set(a["text"]) == set(b["text"])
     assert not set(straight[0]["text"]) & set(straight[1]["text"])
+
+
+@given(labels(max_classes=3, max_size=30), st.data())
+def test_the_test_split_that_is_made_is_a_fifth_whatever_the_row_order(truth, data):
+    shuffled = data.draw(st.permutations(range(len(truth))))
+    rest, test = set_test_aside(posts_of(truth, list(range(len(truth)))), seed=3)
+    assert len(test) == round(len(truth) / 5)
+    assert sorted([*rest["text"], *test["text"]]) == sorted(f"post {i}" for i in range(len(truth)))
+    shares = np.bincount(truth) / len(truth)
+    counts = np.bincount(test["label"], minlength=len(shares))
+    assert (np.abs(counts - shares * len(test)) < 1).all()
+    assert set(set_test_aside(posts_of(truth, shuffled), seed=3)[1]["text"]) == set(test["text"])
 
 
 @pytest.mark.parametrize(
