@@ -40,16 +40,19 @@ def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
         *posts(40, "train"),
         (" \n", LABELS[0]),
         ("train 1  sci.space", LABELS[1]),  # repeats but for white space
+        ("train 3\tsci.space", LABELS[1]),
         ("test 3 sci.space", LABELS[1]),  # leaks from the test split
+        ("test 5 sci.space", LABELS[1]),
+        ("test 7 sci.space", LABELS[1]),
         ("other", "sci.med"),
     ]
     test = [*posts(10, "test"), ("", LABELS[1])]
     splits = load(write_posts(tmp_path / "d", train=train, test=test), tmp_path)
     assert splits.cleaning == data.Cleaning(
-        loaded={"train": 43, "test": 11},
+        loaded={"train": 46, "test": 11},
         empty={"train": 1, "test": 1},
-        repeated=1,
-        also_in_test=1,
+        repeated=2,
+        also_in_test=3,
     )
     assert len(splits.train) + len(splits.validation) == 40
     assert len(splits.test) == 10

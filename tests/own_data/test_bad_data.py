@@ -164,11 +164,25 @@ def test_many_and_long_column_names_are_cut_short(tmp_path):
     assert len(str(caught.value)) < 1000
 
 
-def test_a_class_that_the_test_split_lacks_is_named(tmp_path):
-    write(tmp_path / "posts" / "train.jsonl", jsonl(GOOD))
+@pytest.mark.parametrize(("small", "more"), [(5, ""), (6, " and 1 more"), (7, " and 2 more")])
+def test_of_many_small_classes_five_are_named(tmp_path, small, more):
+    rare = [{"text": f"post {i}", "label": f"c{i // 3}"} for i in range(3 * small)]
+    with pytest.raises(LabError) as caught:
+        load(write(tmp_path / "posts.jsonl", jsonl([*GOOD, *rare])), tmp_path)
+    named = ", ".join(f"'c{i}' has 3" for i in range(5))
+    assert str(caught.value).endswith(f"not empty; {named}{more}")
+
+
+def test_classes_that_the_test_split_lacks_are_named(tmp_path):
+    rows = [{"text": f"post {i} of its kind", "label": "abc"[i % 3]} for i in range(30)]
+    write(tmp_path / "posts" / "train.jsonl", jsonl(rows))
     write(tmp_path / "posts" / "test.jsonl", jsonl([{"text": "new", "label": "a"}] * 3))
-    with pytest.raises(LabError, match="the test split has no posts of 'b'"):
+    with pytest.raises(LabError) as caught:
         load(tmp_path / "posts", tmp_path)
+    assert str(caught.value).endswith(
+        "the test split has no posts of 'b', 'c'; add some, ask for more posts, "
+        "or leave the class out with --lab-labels"
+    )
 
 
 def test_a_label_that_is_not_there_lists_those_there_are(tmp_path):
