@@ -19,6 +19,7 @@ from labkit.inference import budget_batches
 
 PLAIN_LENGTH = 512
 GEMM_SIZE = 2048
+Shape = tuple[int, int]  # posts and tokens of a padded batch
 
 
 def gemm_speed(dtype: torch.dtype, seconds: float = 1.0) -> float:
@@ -35,7 +36,7 @@ def gemm_speed(dtype: torch.dtype, seconds: float = 1.0) -> float:
     return max(speeds[1:])
 
 
-def training_flops(config: Any, widths: list[int], batch: int) -> float:
+def training_flops(config: Any, shapes: list[Shape]) -> float:
     """Operations of the matrix products of one pass forwards and backwards over padded batches.
 
     Two for each weight and token forwards, four backwards; attention adds the two products of
@@ -43,7 +44,7 @@ def training_flops(config: Any, widths: list[int], batch: int) -> float:
     """
     dim, hidden, layers = config.dim, config.hidden_dim, config.n_layers
     weights = layers * (4 * dim * dim + 2 * dim * hidden)
-    return sum(6.0 * batch * t * weights + 12.0 * batch * t * t * dim * layers for t in widths)
+    return sum(6.0 * n * t * weights + 12.0 * n * t * t * dim * layers for n, t in shapes)
 
 
 def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -52,8 +53,8 @@ def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dic
     tokenizer = tokenization.load_tokenizer(checkpoint)
     train = tokenised(splits.train, tokenizer, PLAIN_LENGTH)
     torch.manual_seed(recipe.seed)
-    model = base_model.load_classifier(checkpoint, splits.labels).train()
-    widths = Widths(tokenizer)
+    shapes: list[Shape] = []
+    model = watched(base_model.load_classifier(checkpoint, splits.labels).train(), shapes)
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=recipe.epochs,
@@ -66,12 +67,13 @@ def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dic
         disable_tqdm=True,
         dataloader_pin_memory=False,
     )
-    trainer = Trainer(model=model, args=arguments, train_dataset=train, data_collator=widths)
+    collator = DataCollatorWithPadding(tokenizer)
+    trainer = Trainer(model=model, args=arguments, train_dataset=train, data_collator=collator)
     started = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - started
     test = tokenised(splits.test, tokenizer, PLAIN_LENGTH)
-    return summary(model.eval(), seconds, train, widths.seen, recipe, test, splits)
+    return summary(model.eval(), seconds, train, shapes, recipe, test, splits)
 
 
 def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -82,26 +84,26 @@ def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[
     train, validation, test = (
         tokenised(split, tokenizer, recipe.max_length) for _, split in splits.items()
     )
-    widths = Widths(tokenizer)
-    module.DataCollatorWithPadding = lambda _: widths  # type: ignore[assignment,misc]
+    shapes: list[Shape] = []
+    load = base_model.load_classifier
+    module.load_classifier = lambda *args, **kwargs: watched(load(*args, **kwargs), shapes)
     history = fine_tune(
         checkpoint, tokenizer, train, validation, splits.labels, recipe, detect(), folder
     )
     model = base_model.load_classifier(folder)
-    return summary(model, history.seconds, train, widths.seen, recipe, test, splits)
+    return summary(model, history.seconds, train, shapes, recipe, test, splits)
 
 
 def summary(
     model: Any,
     seconds: float,
     train: datasets.Dataset,
-    shapes: list[tuple[int, int]],
+    shapes: list[Shape],
     recipe: Recipe,
     test: datasets.Dataset,
     splits: Splits,
 ) -> dict[str, Any]:
-    """What one training took; only the batches that the model was trained on count."""
-    batches = [width for _, width in shapes]
+    """What one training took; `shapes` are those of the batches that the model was trained on."""
     trained = sum(len(ids) for ids in train["input_ids"]) * recipe.epochs
     logits, _ = classify(model, list(test["input_ids"]))
     correct = logits.argmax(axis=1) == np.asarray(splits.test["label"])
@@ -109,23 +111,20 @@ def summary(
         "seconds": seconds,
         "tokens": trained,
         "tokens_per_second": trained / seconds,
-        "flops_per_second": training_flops(model.config, batches, recipe.batch_size) / seconds,
+        "flops_per_second": training_flops(model.config, shapes) / seconds,
         "test_accuracy": float(correct.mean()),
     }
 
 
-class Widths(DataCollatorWithPadding):
-    """The usual collator that remembers the padded shape of every batch with a training step."""
+def watched(model: Any, shapes: list[Shape]) -> Any:
+    """The model, which from now on adds the shape of every batch it is trained on to `shapes`."""
 
-    def __init__(self, tokenizer: Any) -> None:
-        super().__init__(tokenizer)
-        self.seen: list[tuple[int, int]] = []
+    def note(module: Any, _: Any, inputs: dict[str, Any]) -> None:
+        if module.training:
+            shapes.append(tuple(inputs["input_ids"].shape))
 
-    def __call__(self, features: list[dict[str, Any]]) -> dict[str, Any]:
-        batch = super().__call__(features)
-        if torch.is_grad_enabled():
-            self.seen.append(tuple(batch["input_ids"].shape))
-        return batch
+    model.register_forward_pre_hook(note, with_kwargs=True)
+    return model
 
 
 def tokenised(posts: datasets.Dataset, tokenizer: Any, limit: int) -> datasets.Dataset:

@@ -5,7 +5,8 @@ of posts of like length, the epoch with the lowest validation loss kept. Attenti
 dropped out: drawing a random number for each costs more time on a CPU than the attention itself.
 
 Of several processes each takes its share of every batch, so the recipe's batch size is that of all
-together.
+together. On a CPU a share goes through the model in parts whose gradients are added up before the
+step: the step is the same, what has to be remembered for it is less and stays in the caches.
 """
 
 import tempfile
@@ -36,10 +37,12 @@ from labkit.config import Recipe
 from labkit.embeddings import mean_pool
 from labkit.hardware import Hardware, return_memory
 from labkit.inference import run_batches
+from labkit.processes import place
 from labkit.progress import ignore
 from labkit.training_history import Epoch, History
 
 Report = Callable[[float, str], None]
+PART = 8  # posts that go through the model at once on a CPU
 TRIM_STEPS = 5  # training steps after which free memory goes back to the system
 IN_MEMORY = "in_memory.safetensors"
 
@@ -56,13 +59,49 @@ def fine_tune(
     report: Report = ignore,
     checkpoints: Path | None = None,
 ) -> History:
-    """Train on `train`, keep the best epoch by validation loss, save model and tokenizer.
+    """Train as `optimize` does, and save model and tokenizer to `folder`.
 
-    Both data sets have `input_ids` and `label`. `folder` receives safetensors, config and
-    tokenizer files, nothing pickled, and the validation logits of the model before it was
-    written, for a later check of what is read back. With a folder for `checkpoints`, every epoch
-    leaves there what a run that was cut off goes on from, and does. All processes of a launcher
-    call this together; only the first writes to `folder`.
+    `folder` receives safetensors, config and tokenizer files, nothing pickled, and the validation
+    logits of the model before it was written, for a later check of what is read back. All
+    processes of a launcher call this together; only the first writes to `folder`.
+    """
+    model, history = optimize(
+        checkpoint,
+        tokenizer,
+        train,
+        validation,
+        labels,
+        recipe,
+        hardware,
+        folder,
+        report,
+        checkpoints,
+    )
+    if place().rank == 0:
+        logits, _ = classify(model, list(validation["input_ids"]))
+        save_file({"logits": logits}, str(folder / IN_MEMORY))
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+    return history
+
+
+def optimize(
+    checkpoint: Path,
+    tokenizer: Any,
+    train: datasets.Dataset,
+    validation: datasets.Dataset,
+    labels: tuple[str, ...],
+    recipe: Recipe,
+    hardware: Hardware,
+    scratch: Path,
+    report: Report = ignore,
+    checkpoints: Path | None = None,
+) -> tuple[Any, History]:
+    """Train on `train`; the model of the best epoch by validation loss, in float32, to evaluate.
+
+    Both data sets have `input_ids` and `label`. Nothing stays in the folder `scratch`. With a
+    folder for `checkpoints`, every epoch leaves there what a run that was cut off goes on from,
+    and does.
     """
     torch.set_num_threads(hardware.threads)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
@@ -74,8 +113,8 @@ def fine_tune(
     ).train()
     recorder = _Recorder(report)
     lengths = [len(ids) for ids in validation["input_ids"]]
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        output = scratch if checkpoints is None else str(checkpoints)
+    with tempfile.TemporaryDirectory(dir=scratch) as temporary:
+        output = temporary if checkpoints is None else str(checkpoints)
         last = last_whole_checkpoint(checkpoints) if checkpoints else None
         trainer = _Trainer(
             model=model,
@@ -83,6 +122,7 @@ def fine_tune(
             train_dataset=train,
             eval_dataset=validation.select(np.argsort(lengths, kind="stable")),
             data_collator=DataCollatorWithPadding(tokenizer),
+            compute_loss_func=_mean_loss,
             compute_metrics=_measure,
             callbacks=[recorder],
         )
@@ -93,13 +133,8 @@ def fine_tune(
         trainer.accelerator.wait_for_everyone()  # to have read the best epoch's weights
     # The Trainer has wrapped `forward` in autocast; outside training everything is float32.
     model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
-    if trainer.is_world_process_zero():
-        logits, _ = classify(model, list(validation["input_ids"]))
-        save_file({"logits": logits}, str(folder / IN_MEMORY))
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
     epochs = recorder.epochs()
-    return History(
+    history = History(
         epochs=epochs,
         step_losses=tuple(recorder.losses),
         best_epoch=min(epochs, key=lambda epoch: epoch.validation_loss).epoch,
@@ -108,6 +143,7 @@ def fine_tune(
         bf16=hardware.bf16,
         device=hardware.device,
     )
+    return model, history
 
 
 def training_arguments(
@@ -119,11 +155,13 @@ def training_arguments(
     the Trainer reads them back without unpickling code.
     """
     share = recipe.batch_size // hardware.processes
+    part = part_of(share) if hardware.device == "cpu" else share
     backend = "nccl" if hardware.device == "cuda" else "gloo"
     return TrainingArguments(
         output_dir=scratch,
         num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=share,
+        per_device_train_batch_size=part,
+        gradient_accumulation_steps=share // part,
         per_device_eval_batch_size=2 * share,
         learning_rate=recipe.learning_rate,
         warmup_steps=recipe.warmup,
@@ -146,6 +184,14 @@ def training_arguments(
         log_on_each_node=False,
         log_level_replica="error",
     )
+
+
+def part_of(share: int) -> int:
+    """Posts that go through the model at once: what divides a share of a batch, up to `PART`.
+
+    A share that has no such divisor near `PART` stays whole.
+    """
+    return max((n for n in range(PART // 2, PART + 1) if share % n == 0), default=share)
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:
@@ -203,7 +249,8 @@ class _Trainer(Trainer):
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
         if self.args.world_size == 1:
             return super()._get_train_sampler(train_dataset)
-        batch_size = self.args.train_batch_size * self.args.world_size
+        parts = self.args.gradient_accumulation_steps
+        batch_size = self.args.train_batch_size * parts * self.args.world_size
         return SameOrder(self.train_dataset, batch_size, self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
@@ -254,6 +301,12 @@ class _Recorder(TrainerCallback):
             records.append(Epoch(number, float(np.mean(steps)), loss, accuracy))
             start = end
         return tuple(records)
+
+
+def _mean_loss(outputs: Any, labels: Tensor, num_items_in_batch: Any) -> Tensor:
+    """The part that these posts have in the mean cross-entropy of all posts of a step."""
+    summed = torch.nn.functional.cross_entropy(outputs.logits, labels, reduction="sum")
+    return summed / num_items_in_batch
 
 
 def _measure(prediction: EvalPrediction) -> dict[str, float]:

@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from labkit import base_model, tokenization
 from labkit.config import fingerprint
 from labkit.lineage import commit
-from labkit.saved_model import assemble, publish
+from labkit.saved_model import MODEL_CARD, assemble, publish
 from labkit.stages import Arrays
 from labkit.store import file_digest, library_versions
 from labkit.training import Training
@@ -29,9 +29,8 @@ if TYPE_CHECKING:
 class Lab(Training):
     """All stages of one configuration, each an attribute."""
 
-    @cached_property
-    def encoder(self) -> Any:
-        """The pre-trained encoder, on the device that computes."""
+    def load_encoder(self) -> Any:
+        """The pre-trained encoder, on the device that computes; not kept, for its memory."""
         return base_model.load_encoder(self.base).to(self.device)
 
     @cached_property
@@ -44,7 +43,7 @@ class Lab(Training):
             ids = tokenization.encode(
                 self.base_tokenizer, list(self.probes.texts), self._max_length
             )
-            return {"embeddings": embed(self.encoder, ids)}
+            return {"embeddings": embed(self.load_encoder(), ids)}
 
         inputs = {"probes": fingerprint(self.probes), "base": self.base.digest}
         entry = self._arrays(
@@ -59,16 +58,16 @@ class Lab(Training):
         def compute() -> Arrays:
             from labkit.embeddings import embed
 
+            encoder = self.load_encoder()
             return self._per_split(
                 self.base_tokens,
-                lambda ids, report: (embed(self.encoder, ids, report),),
+                lambda ids, report: (embed(encoder, ids, report),),
                 ("",),
             )
 
         inputs = {"tokens": self._base_tokens.key, "base": self.base.digest}
-        return self._arrays(
-            "base-embeddings", inputs, compute, ["base_model", "embeddings", "tokenization"]
-        )
+        code = ["base_model", "embeddings", "stages"]
+        return self._arrays("base-embeddings", inputs, compute, code)
 
     @cached_property
     def zero_shot(self) -> Arrays:
@@ -84,7 +83,7 @@ class Lab(Training):
             texts, names = list(self.splits.test["text"]), self.label_texts
             scores = {
                 "label_similarity": zero_shot.label_similarity(
-                    embedded, self.encoder, self.base_tokenizer, names
+                    embedded, self.load_encoder(), self.base_tokenizer, names
                 )
             }
             untrained = base_model.load_classifier(self.base.folder, ("0", "1"))
@@ -164,7 +163,8 @@ class Lab(Training):
             )
 
         inputs = {"fine_tuned": self._fine_tuned.key, "tokens": self._tokens.key}
-        return self._arrays("predictions", inputs, compute, ["base_model", "fine_tune"])
+        code = ["base_model", "fine_tune", "stages"]
+        return self._arrays("predictions", inputs, compute, code)
 
     @cached_property
     def baselines(self) -> Arrays:
@@ -256,6 +256,7 @@ class Lab(Training):
             "zero_shot": self.entries["zero-shot"].key,
             "bit_for_bit": self.repeatability,
             "commit": commit(),
+            "card": file_digest(MODEL_CARD),
         }
         code = ["saved_model"]
         entry = self._stage("saved-model", inputs, build, code)

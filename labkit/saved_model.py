@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from filelock import FileLock
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, StrictUndefined
 
 from labkit import lineage
 from labkit.answers.model import percent_interval
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 NOT_PART = {MANIFEST, "history.json", "in_memory.safetensors"}
 CARD = "README.md"
+MODEL_CARD = Path(__file__).parent / "templates" / "model_card.md.jinja"
 OWN_DATA = {profile.data.source for profile in PROFILES.values()}  # all in English
 
 
@@ -80,9 +81,8 @@ def model_card(lab: "Lab", record: lineage.Lineage) -> str:
             )
         ],
     )
-    page = Environment(
-        loader=PackageLoader("labkit"), undefined=StrictUndefined, keep_trailing_newline=True
-    ).get_template("model_card.md.jinja")
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    page = environment.from_string(MODEL_CARD.read_text(encoding="utf-8"))
     rows = [
         (evaluation.name, percent_interval(evaluation.accuracy), f"{evaluation.macro_f1.value:.3f}")
         for evaluation in lab.evaluations.values()

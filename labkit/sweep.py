@@ -5,9 +5,9 @@ and the middle rate again with other seeds. A last pair with the same seed says 
 can be repeated bit for bit.
 """
 
+import gc
 import json
 import math
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -25,11 +25,11 @@ from labkit.training_history import History
 
 STEPS = (1 / 50, 1.0, 100.0)  # times the recipe's rate: 1e-6, 5e-5 and 5e-3 for the default one
 SEEDS = 3
-POSTS, TOKENS = 192, 64  # of the subset: at most so many posts, each cut at so many tokens
+POSTS, TOKENS = 128, 64  # of the subset: at most so many posts, each cut at so many tokens
 REPEATED_POSTS = 32
 GUESSING = 0.9  # of log(classes): a loss above it is no better than not to look at the text
 
-Train = Callable[[datasets.Dataset, Recipe, Path], History]
+Train = Callable[[datasets.Dataset, Recipe], tuple[Any, History]]  # the model and how it went
 
 
 @dataclass(frozen=True)
@@ -106,21 +106,14 @@ def subset(posts: datasets.Dataset, size: int, seed: int) -> datasets.Dataset:
 
 
 def sweep(
-    train: Train,
-    posts: datasets.Dataset,
-    validation: int,
-    classes: int,
-    recipe: Recipe,
-    scratch: Path,
+    train: Train, posts: datasets.Dataset, validation: int, classes: int, recipe: Recipe
 ) -> Sweep:
-    """Train once for each rate and once more for each other seed.
-
-    `train(posts, recipe, folder)` is one fine-tune; `scratch` takes the models on the way.
-    """
+    """Train once for each rate and once more for each other seed; no model is kept."""
 
     def run(changed: Recipe) -> History:
-        with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            return train(posts, changed, Path(folder))
+        history = train(posts, changed)[1]
+        gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
+        return history
 
     by_rate = [
         (rate, run(replace(recipe, learning_rate=rate)))
@@ -135,13 +128,23 @@ def sweep(
 
 
 def repeat(train: Train, posts: datasets.Dataset, recipe: Recipe, scratch: Path) -> dict[str, Any]:
-    """Train twice with the same seed for one epoch, and compare the digests of the weights."""
+    """Train twice with the same seed for one epoch, and compare the digests of the weights.
+
+    `scratch` takes the weights on the way.
+    """
     digests, short = [], replace(recipe, epochs=1)
     for _ in range(2):
-        with tempfile.TemporaryDirectory(dir=scratch) as folder:
-            steps = train(posts, short, Path(folder)).steps
-            digests.append(file_digest(Path(folder) / WEIGHTS))
-    return {"checked": True, "steps": steps, "identical": len(set(digests)) == 1, "sha256": digests}
+        model, history = train(posts, short)
+        model.save_pretrained(scratch)
+        digests.append(file_digest(scratch / WEIGHTS))
+        del model
+        gc.collect()
+    return {
+        "checked": True,
+        "steps": history.steps,
+        "identical": len(set(digests)) == 1,
+        "sha256": digests,
+    }
 
 
 def _accuracies(history: History) -> list[float]:

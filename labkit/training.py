@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 from dataclasses import asdict
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from labkit import base_model, given_model, processes
 from labkit.config import Recipe, fingerprint
 from labkit.errors import LabError
 from labkit.inputs import Inputs
+from labkit.source_code import function_digest
 from labkit.store import Entry, file_digest
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Training(Inputs):
 
     @cached_property
     def _trained(self) -> Entry:
-        inputs = self._training_inputs  # prepared before the other processes are let in
+        inputs = self._main_inputs  # prepared before the other processes are let in
 
         def build(folder: Path) -> None:
             processes.tell(fingerprint(inputs))
@@ -82,7 +83,7 @@ class Training(Inputs):
         inputs = processes.tell(None)
         if inputs is None:
             return  # the first process found the model in its store
-        if inputs != fingerprint(self._training_inputs):
+        if inputs != fingerprint(self._main_inputs):
             raise LabError(
                 f"process {processes.place().rank} would not train with what process 0 does: its "
                 "posts, base model, options, versions or kind of processor are others"
@@ -122,15 +123,21 @@ class Training(Inputs):
             "hardware": self.hardware.arithmetic,
         }
 
-    def _small_fine_tune(
-        self, posts: "datasets.Dataset", recipe: Recipe, folder: Path
-    ) -> "History":
-        """One fine-tune on a subset, read on the validation posts, cut short as those are."""
-        from labkit.fine_tune import fine_tune
+    @property
+    def _main_inputs(self) -> dict[str, Any]:
+        return {**self._training_inputs, "method": function_digest(self._main_fine_tune)}
+
+    @property
+    def _small_inputs(self) -> dict[str, Any]:
+        return {**self._training_inputs, "method": function_digest(self._small_training)}
+
+    def _small_training(self, scratch: Path, posts: "datasets.Dataset", recipe: Recipe) -> Any:
+        """Model and history of a training on a subset, read on validation posts cut as short."""
+        from labkit.fine_tune import optimize
         from labkit.sweep import subset
 
         validation = subset(self.tokens.validation, len(self.tokens.validation), 0)
-        return fine_tune(
+        return optimize(
             self.base.folder,
             self.tokenizer,
             posts,
@@ -138,7 +145,7 @@ class Training(Inputs):
             self.splits.labels,
             recipe,
             self.hardware,
-            folder,
+            scratch,
             self.progress.advance,
         )
 
@@ -148,18 +155,16 @@ class Training(Inputs):
         from labkit import sweep
 
         def build(folder: Path) -> None:
-            with tempfile.TemporaryDirectory(dir=folder) as scratch:
-                sweep.sweep(
-                    self._small_fine_tune,
-                    sweep.subset(self.tokens.train, sweep.POSTS, self.config.data.seed),
-                    len(self.tokens.validation),
-                    len(self.splits.labels),
-                    self.config.recipe,
-                    Path(scratch),
-                ).save(folder / "sweep.json")
+            sweep.sweep(
+                partial(self._small_training, folder),
+                sweep.subset(self.tokens.train, sweep.POSTS, self.config.data.seed),
+                len(self.tokens.validation),
+                len(self.splits.labels),
+                self.config.recipe,
+            ).save(folder / "sweep.json")
 
         entry = self._stage(
-            "sweep", self._training_inputs, build, ["sweep", "fine_tune", "tokenization"]
+            "sweep", self._small_inputs, build, ["sweep", "fine_tune", "tokenization"]
         )
         return sweep.Sweep.load(entry.path / "sweep.json")
 
@@ -177,10 +182,11 @@ class Training(Inputs):
             with tempfile.TemporaryDirectory(dir=folder) as scratch:
                 posts = sweep.subset(self.tokens.train, sweep.REPEATED_POSTS, self.config.data.seed)
                 recipe = self.config.recipe
-                found = sweep.repeat(self._small_fine_tune, posts, recipe, Path(scratch))
+                train = partial(self._small_training, folder)
+                found = sweep.repeat(train, posts, recipe, Path(scratch))
             (folder / "repeat.json").write_text(json.dumps(found))
 
         entry = self._stage(
-            "repeat", self._training_inputs, build, ["sweep", "fine_tune", "tokenization"]
+            "repeat", self._small_inputs, build, ["sweep", "fine_tune", "tokenization"]
         )
         return json.loads((entry.path / "repeat.json").read_text())

@@ -47,7 +47,8 @@ def answer(lab: Lab) -> Answer:
     return Answer(
         "compare",
         f"silhouette {before['silhouette']:.2f} before, {after['silhouette']:.2f} after",
-        f"The silhouette of the classes in the full embedding space rises from "
+        f"The silhouette of the classes in the full embedding space, over "
+        f"{sampled(len(planes['rows']), len(truth))}, goes from "
         f"{before['silhouette']:.2f} before to {after['silhouette']:.2f} after fine-tuning "
         f"(1 is perfect, 0 is none; shuffled labels reach {after['null_high']:.2f} at most). "
         f"Logistic regression on the frozen embeddings already gets "
@@ -75,6 +76,13 @@ def answer(lab: Lab) -> Answer:
         ),
         not_applicable=not_applicable(labels),
     )
+
+
+def sampled(rows: int, posts: int) -> str:
+    """How many of the test posts the separation is measured on, and how they were chosen."""
+    if rows == posts:
+        return f"all {posts} test posts"
+    return f"{rows} of the {posts} test posts drawn at random"
 
 
 def worst_slice(slices: dict[str, tuple[int, Estimate]]) -> str:
