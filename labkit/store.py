@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,10 @@ def file_digest(path: Path) -> str:
 
 def library_versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
     """Installed versions of the libraries whose arithmetic the results depend on."""
-    return {name: importlib.metadata.version(name) for name in libraries}
+    return {name: _installed(name) for name in libraries}
+
+
+_installed = cache(importlib.metadata.version)
 
 
 @dataclass(frozen=True)
