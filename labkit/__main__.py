@@ -49,15 +49,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--config", metavar="FILE.toml", help="settings in place of pyproject.toml")
     for option in options.RUN_OPTIONS:
         if option.name not in NOT_HERE:
-            train.add_argument(
-                f"--{option.name}",
-                option.flag,
-                dest=option.key,
-                action="append" if option.repeats else "store",
-                type=option.parse,
-                metavar=option.metavar,
-                help=option.help,
-            )
+            option.declare(train.add_argument, f"--{option.name}")
     predict = commands.add_parser(
         "predict",
         help="texts to labels with probabilities, as JSON lines",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from labkit import minilm
-from labkit.config import ModelSource, is_path
+from labkit.config import ModelSource, local_path
 from labkit.errors import LabError
 from labkit.store import Store, file_digest
 
@@ -66,11 +66,8 @@ def resolve(source: ModelSource, store: Store) -> BaseModel:
             code=["minilm"],
         ).path
         return BaseModel(folder, name, source.revision, digest)
-    folder = Path(source.source).expanduser()
-    if not folder.is_dir():
-        if is_path(source.source):
-            raise LabError(f"--lab-base-model {source.source}: there is no such folder")
-        folder = hub_snapshot(source, f"base model {source.source}")
+    found = local_path("--lab-base-model", source.source)
+    folder = found or hub_snapshot(source, f"base model {source.source}")
     check_architecture(folder, source)
     revision = source.revision or (folder.name if folder.parent.name == "snapshots" else None)
     return BaseModel(folder, source.source, revision, check_weights(folder, source))

@@ -9,7 +9,10 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from labkit.errors import LabError
 
 
 def fingerprint(value: Any) -> str:
@@ -29,6 +32,19 @@ def is_path(source: str) -> bool:
         or source.count("/") > 1
         or source.lower().endswith(DATA_SUFFIXES)
     )
+
+
+def local_path(flag: str, source: str) -> Path | None:
+    """The file or folder that a source names; None for what must be a Hub id.
+
+    Raises LabError, with the option's flag, for a path at which there is nothing.
+    """
+    path = Path(source).expanduser()
+    if path.exists():
+        return path
+    if is_path(source):
+        raise LabError(f"{flag} {source}: there is no such file or folder")
+    return None
 
 
 @dataclass(frozen=True)

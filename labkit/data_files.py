@@ -8,7 +8,7 @@ from typing import Any
 
 import datasets
 
-from labkit.config import DATA_SUFFIXES, DataSource, is_path
+from labkit.config import DATA_SUFFIXES, DataSource, local_path
 from labkit.errors import LabError
 from labkit.store import file_digest
 
@@ -21,16 +21,11 @@ def locate(source: DataSource) -> Path:
     """The local folder or file of a data set; a Hub id is fetched into the Hub cache."""
     if source.source == "labkit:corpus":
         return CORPUS
-    path = Path(source.source).expanduser()
-    if path.is_dir():
-        return path
-    if path.is_file():
-        if path.suffix.lower() not in READERS:
+    if path := local_path("--lab-dataset", source.source):
+        if not path.is_dir() and path.suffix.lower() not in READERS:
             known = ", ".join(DATA_SUFFIXES)
             raise LabError(f"--lab-dataset {source.source}: is none of {known}")
         return path
-    if is_path(source.source):
-        raise LabError(f"--lab-dataset {source.source}: there is no such file or folder")
     from huggingface_hub import snapshot_download
 
     try:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit.base_model import WEIGHTS, hub_snapshot
-from labkit.config import ModelSource, is_path
+from labkit.config import ModelSource, local_path
 from labkit.errors import LabError
 
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -14,11 +14,8 @@ PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 def resolve(source: ModelSource) -> Path:
     """The checkpoint's local folder, checked without torch; raises LabError with the reason."""
-    folder = Path(source.source).expanduser()
-    if not folder.is_dir():
-        if is_path(source.source):
-            raise LabError(f"--lab-fine-tuned {source.source}: there is no such folder")
-        folder = hub_snapshot(source, f"--lab-fine-tuned {source.source}")
+    flag = "--lab-fine-tuned"
+    folder = local_path(flag, source.source) or hub_snapshot(source, f"{flag} {source.source}")
     if not (folder / WEIGHTS).is_file():
         pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
         raise LabError(

@@ -121,6 +121,18 @@ class Option:
         """The key in a TOML file: plural where it is a table."""
         return f"{self.name}s" if self.repeats else self.name
 
+    def declare(self, add: Callable[..., Any], *spellings: str) -> None:
+        """Declare it with argparse's `add_argument` or pytest's `addoption`, spelt as `flag` too."""
+        add(
+            *spellings,
+            self.flag,
+            dest=self.key,
+            action="append" if self.repeats else "store",
+            type=self.parse,
+            metavar=self.metavar,
+            help=self.help,
+        )
+
 
 RUN_OPTIONS = (
     Option(

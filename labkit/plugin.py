@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from labkit import gates, history, options, profiles, settings_file
-from labkit.config import LabConfig, is_path
+from labkit.config import LabConfig, local_path
 from labkit.errors import LabError
 from labkit.exercises import BY_ID
 from labkit.hardware import share_cpus
@@ -38,14 +38,7 @@ DRAFT = pytest.StashKey[Path]()  # where pytest-html writes its part of it
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lab", "fine-tuning lab")
     for option in options.OPTIONS:
-        group.addoption(
-            option.flag,
-            dest=option.key,
-            action="append" if option.repeats else "store",
-            type=option.parse,
-            metavar=option.metavar,
-            help=option.help,
-        )
+        option.declare(group.addoption)
         kind: Any = "linelist" if option.repeats else "string"
         parser.addini(option.key, f"default of {option.flag}", type=kind, default=None)
     group.addoption(
@@ -157,13 +150,10 @@ def read_settings(config: pytest.Config) -> dict[str, Any]:
 
 def check_paths(config: LabConfig) -> None:
     """Raise LabError for a path that is not there, before anything is imported or collected."""
-    for flag, source in (
-        ("--lab-dataset", config.data.source),
-        ("--lab-base-model", config.base_model.source),
-        ("--lab-fine-tuned", config.fine_tuned.source if config.fine_tuned else ""),
-    ):
-        if is_path(source) and not Path(source).expanduser().exists():
-            raise LabError(f"{flag} {source}: there is no such file or folder")
+    local_path("--lab-dataset", config.data.source)
+    local_path("--lab-base-model", config.base_model.source)
+    if config.fine_tuned:
+        local_path("--lab-fine-tuned", config.fine_tuned.source)
 
 
 def cache_folder(config: pytest.Config) -> Path:

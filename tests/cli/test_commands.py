@@ -129,7 +129,10 @@ def test_verify_finds_that_the_data_is_not_what_it_was(trained, tmp_path, capsys
     ("command", "message"),
     [
         (["verify", "nowhere"], "labkit verify: nowhere: has no lineage.json that can be read"),
-        (["predict", "./nowhere", "x"], "--lab-fine-tuned ./nowhere: there is no such folder"),
+        (
+            ["predict", "./nowhere", "x"],
+            "--lab-fine-tuned ./nowhere: there is no such file or folder",
+        ),
         (
             ["fine-tune", "out", "--profile=embedded", "--dataset=no.csv"],
             "--lab-dataset no.csv: there is no such file or folder",

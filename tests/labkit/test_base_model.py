@@ -65,5 +65,5 @@ def test_a_missing_tokenizer_is_refused(checkpoint, store):
 
 
 def test_a_missing_folder_is_refused(store):
-    with pytest.raises(LabError, match="no such folder"):
+    with pytest.raises(LabError, match="no such file or folder"):
         base_model.resolve(ModelSource("./not/there"), store)
