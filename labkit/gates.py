@@ -158,8 +158,8 @@ GATES = (
         0.8,
         "of the first epoch's loss",
         "The training loss falls from the first epoch to the last.",
-        "The learning rate may be too small to learn or too large to settle; look at the training "
-        "curves.",
+        "The learning rate may be too small to learn or too large to settle, the steps too few "
+        "(--lab-epochs); look at the training curves.",
         low=0,
         of_training=True,
     ),

@@ -6,7 +6,7 @@ from labkit import evidence_plots, plots
 from labkit.answers.model import Answer, Block, Table, percent, percent_interval, with_interval
 from labkit.evaluation import best_zero_shot
 from labkit.lab import Lab
-from labkit.statistics import mcnemar, paired_difference
+from labkit.statistics import Estimate, mcnemar, paired_difference
 from labkit.sweep import Sweep
 
 ELSEWHERE = "The model was trained elsewhere; nothing was trained here."
@@ -21,8 +21,7 @@ def answer(lab: Lab) -> Answer:
         "fine_tune",
         f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on zero-shot",
         f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct[0])} test "
-        f"posts, {100 * margin.value:.1f} points ({100 * margin.low:.1f} to "
-        f"{100 * margin.high:.1f}) better than the best zero-shot method (exact McNemar "
+        f"posts, {against(margin)} the best zero-shot method (exact McNemar "
         f"p = {p_value:.2g}). {said}",
         {
             **with_interval("fine_tuned_accuracy", tuned.accuracy),
@@ -35,6 +34,13 @@ def answer(lab: Lab) -> Answer:
     )
 
 
+def against(margin: Estimate) -> str:
+    """How much better or worse, in points with the interval."""
+    word, sign = ("better", 1) if margin.value >= 0 else ("worse", -1)
+    value, *ends = (100 * sign * number for number in (margin.value, margin.low, margin.high))
+    return f"{value:.1f} points ({min(ends):.1f} to {max(ends):.1f}) {word} than"
+
+
 def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     """How the training went: in words, in numbers, and for the report."""
     history = lab.history
@@ -42,7 +48,7 @@ def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     sweep = lab.sweep
     luck = sweep.seed_accuracies
     return (
-        f"Training loss fell from {first.train_loss:.2f} in the first epoch to "
+        f"Training loss {'fell' if last.train_loss < first.train_loss else 'rose'} from {first.train_loss:.2f} in the first epoch to "
         f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
         f"loss and was kept. On {sweep.posts} posts, {len(luck)} seeds of the same recipe get "
         f"{percent(luck.min())} to {percent(luck.max())} of the validation posts right: so much "
