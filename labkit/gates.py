@@ -283,17 +283,20 @@ def thresholds(
 ) -> dict[str, float]:
     """Every gate's threshold by name: the user's, else the profile's, else the table's.
 
-    A run that does not train has no gates of training, and an override of one is an error.
+    A run that does not train has no gates of training; settings that it shares with others may.
     Raises LabError for a name that is no gate and for a number that its gate cannot measure.
     """
-    table = {gate.name: gate for gate in GATES if trains or not gate.of_training}
+    table = {gate.name: gate for gate in GATES}
     for name, value in overrides.items():
         if name not in table:
             raise LabError(f"gate {name}: there is no such gate; there are {', '.join(table)}")
         check_threshold(table[name], value)
-    own = {name: gate.threshold for name, gate in table.items()}
     profiles_own = PROFILE_THRESHOLDS.get(profile, {})
-    return {name: overrides.get(name, profiles_own.get(name, own[name])) for name in table}
+    return {
+        name: overrides.get(name, profiles_own.get(name, gate.threshold))
+        for name, gate in table.items()
+        if trains or not gate.of_training
+    }
 
 
 def check_threshold(gate: Gate, value: float) -> None:

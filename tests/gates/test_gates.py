@@ -92,6 +92,14 @@ def test_an_impossible_threshold_says_what_is_possible(value):
         thresholds("embedded", {"fine_tuned_accuracy": value})
 
 
+def test_a_run_that_does_not_train_takes_the_settings_of_one_that_does():
+    limits = thresholds("embedded", {"loss_ratio": 0.5, "size_ratio": 2.0}, trains=False)
+    assert limits["size_ratio"] == 2.0
+    assert limits.keys() == {gate.name for gate in GATES if not gate.of_training}
+    with pytest.raises(LabError, match="loss_ratio: -1 is out of range"):
+        thresholds("embedded", {"loss_ratio": -1.0}, trains=False)
+
+
 def test_an_unknown_gate_lists_those_there_are():
     with pytest.raises(LabError) as caught:
         thresholds("embedded", {"acuracy": 0.9})
