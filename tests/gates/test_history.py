@@ -193,3 +193,27 @@ def test_neither_a_regression_nor_a_failed_run_becomes_the_baseline(runs):
     assert asdict(history.find("", reports)) == baseline
     for name in ("worse", "failed"):
         assert "not pinned as the baseline: the run failed" in results[name].stdout
+
+
+def test_the_workers_of_xdist_pin_and_compare_as_one_run(tmp_path, tiny_checkpoint, tiny_dataset):
+    reports = tmp_path / "reports"
+
+    def run(*args):
+        common = ["-n", "2", "--lab-profile=embedded", "--lab-max-length=64", "--lab-pin", *args]
+        common += ["-k", "test_gate and (pretrained or training_data)"]
+        common += [f"--lab-base-model={tiny_checkpoint}", f"--lab-dataset={tiny_dataset}"]
+        return pytest_run(*common, "--lab-gate=topic_gap_low=-2", folder=tmp_path)
+
+    pinned = run()
+    assert pinned.returncode == 0, pinned.stdout + pinned.stderr
+    baseline = json.loads((reports / history.BASELINE).read_text())
+    assert baseline["values"].keys() == {"pretrained_knowledge", "training_data"}
+    better = json.loads(json.dumps(baseline))
+    better["values"]["pretrained_knowledge"]["topic_gap"] += 0.5
+    (tmp_path / "better.json").write_text(json.dumps(better))
+    worse = run(f"--lab-compare={tmp_path / 'better.json'}")
+    assert worse.returncode == 1
+    assert worse.stdout.count("REGRESSED topic_gap") == 1
+    assert "not pinned as the baseline: the run failed" in worse.stdout
+    assert json.loads((reports / history.BASELINE).read_text()) == baseline
+    assert len((reports / history.FILE).read_text().splitlines()) == 2

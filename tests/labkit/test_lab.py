@@ -3,7 +3,9 @@
 import pytest
 
 from labkit.answers import answer
+from labkit.answers.fine_tune import against
 from labkit.exercises import EXERCISES
+from labkit.statistics import Estimate
 
 
 @pytest.mark.parametrize("exercise", [exercise.id for exercise in EXERCISES])
@@ -11,3 +13,8 @@ def test_every_exercise_is_answered_on_any_subject(tiny_lab, exercise):
     measured = answer(exercise, tiny_lab)
     assert measured.sentence
     assert all(result.measured is not None for result in measured.gates)
+
+
+def test_a_margin_below_zero_reads_as_worse():
+    assert against(Estimate(0.08, -0.02, 0.1)) == "8.0 points (-2.0 to 10.0) better than"
+    assert against(Estimate(-0.03, -0.05, 0.01)) == "3.0 points (-1.0 to 5.0) worse than"
