@@ -67,6 +67,15 @@ def test_a_validation_split_of_the_data_set_is_used_whole(tmp_path):
     assert all(text.startswith("validation") for text in splits.validation["text"])
 
 
+def test_a_validation_split_of_the_data_set_loses_what_stands_in_train_or_test(tmp_path):
+    train, test = posts(30, "train"), posts(6, "test")
+    validation = [*posts(8, "validation"), train[3], test[2]]
+    splits = load(
+        write_posts(tmp_path / "d", train=train, validation=validation, test=test), tmp_path
+    )
+    assert sorted(splits.validation["text"]) == sorted(text for text, _ in validation[:8])
+
+
 def test_a_part_of_each_split_of_the_data_set_follows_the_seed(tmp_path):
     parts = {name: posts(40, name) for name in ("train", "validation", "test")}
     source = replace(write_posts(tmp_path / "d", **parts), train_size=20, validation_size=10)

@@ -60,7 +60,7 @@ def test_a_file_of_each_format_gives_the_same_splits(tmp_path, suffix):
     splits = load(path, tmp_path)
     assert splits.labels == tuple(TOPIC_WORDS)
     assert [len(split) for _, split in splits.items()] == [39, 9, 12]
-    assert splits.cleaning.set_aside == 12
+    assert splits.cleaning == data.Cleaning({"train": 60}, {"train": 0}, 0, 0, set_aside=12)
     (tmp_path / "reference").mkdir()
     frame.sample(frac=1, random_state=3).to_csv(tmp_path / "reference" / "any.csv", index=False)
     other = load(tmp_path / "reference", tmp_path)

@@ -1,5 +1,7 @@
 """Splits: disjoint, exhaustive, stratified, the same for the same seed whatever the row order."""
 
+from itertools import product
+
 import datasets
 import numpy as np
 import pytest
@@ -36,6 +38,41 @@ def test_each_class_has_its_share_within_one_post(case, seed):
     for part in stratified_sample(truth, sizes, seed):
         counts = np.bincount(truth[part], minlength=len(shares))
         assert (np.abs(counts - shares * len(part)) < 1).all()
+
+
+@pytest.mark.parametrize("posts", range(1, 6))
+def test_all_splits_of_few_posts_keep_what_is_promised(posts):
+    """Every labelling of up to five posts with three classes, split in every way in two parts."""
+    for labelling in product(range(3), repeat=posts):
+        truth = np.array(labelling)
+        shares = np.bincount(truth, minlength=3) / posts
+        for sizes in product(range(posts + 1), repeat=2):
+            if sum(sizes) > posts:
+                continue
+            parts = stratified_sample(truth, sizes, 0)
+            rows = np.concatenate(parts).tolist()
+            assert tuple(map(len, parts)) == sizes
+            assert len(set(rows)) == len(rows), (truth, sizes)
+            for part in parts:
+                counts = np.bincount(truth[part], minlength=3)
+                assert (np.abs(counts - shares * len(part)) < 1).all(), (truth, sizes)
+
+
+@pytest.mark.parametrize(
+    ("common", "rare", "sizes", "expected"),
+    [
+        (10, 2, (10, 2), [1, 1]),  # the larger part gives one of its two
+        (18, 2, (10, 2), [1, 1]),  # the posts that are left over give their only one
+        (11, 1, (10, 2), [1, 0]),  # there is but one, and it stays
+        (16, 2, (12, 2), [1, 1]),
+    ],
+)
+def test_a_rare_class_is_in_every_part_that_it_has_a_post_for(common, rare, sizes, expected):
+    truth = np.repeat([0, 1], [common, rare])
+    for seed in range(20):
+        assert [
+            int(truth[part].sum()) for part in stratified_sample(truth, sizes, seed)
+        ] == expected
 
 
 @given(labels_and_sizes(), seeds())
@@ -91,6 +128,7 @@ def test_the_test_split_that_is_made_is_a_fifth_whatever_the_row_order(truth, da
         (100, None, 30, (70, 30)),
         (1000, None, 30, (600, 30)),
         (100, 60, 40, (60, 40)),
+        (100, None, 0, (100, 0)),
     ],
 )
 def test_sizes_left_open_take_their_defaults(posts, train, validation, expected):
