@@ -70,7 +70,7 @@ def test_a_record_has_every_fact(facts, model):
     assert record.config == facts.config.to_dict()
     assert record.base_model == {"name": "base"}
     assert record.recipe["epochs"] == 3
-    assert record.hardware == {"device": "cpu", "bf16": False, "threads": 2}
+    assert record.hardware == asdict(facts.hardware)
     assert record.machine["cores"] >= 1
     assert {"torch", "transformers", "numpy"} <= set(record.packages)
     assert record.durations == {"tokens": 1.235}
