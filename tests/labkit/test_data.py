@@ -58,6 +58,13 @@ def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
     assert len(splits.test) == 10
 
 
+def test_files_made_on_the_way_lie_in_the_cache(tmp_path):
+    load(write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b")), tmp_path)
+    assert list((tmp_path / "cache").rglob("*.arrow"))
+    assert {path.name for path in tmp_path.iterdir()} == {"d", "cache"}
+    assert {path.name for path in (tmp_path / "d").iterdir()} == {"train.jsonl", "test.jsonl"}
+
+
 def test_a_validation_split_of_the_data_set_is_used_whole(tmp_path):
     parts = {
         name: posts(size, name) for name, size in [("train", 30), ("validation", 8), ("test", 6)]
