@@ -3,6 +3,7 @@
 The processes are real, started by the lines of docs/command-line.md on this machine.
 """
 
+import csv
 import json
 import os
 import re
@@ -51,9 +52,10 @@ def desk(tiny_checkpoint, tmp_path_factory):
     folder = tmp_path_factory.mktemp("desk")
     posts = write_dataset(folder / "posts", train=176)
     rows = [json.loads(line) for line in (posts / "train.jsonl").read_text().splitlines()]
-    with (folder / "tickets.jsonl").open("w") as file:
-        for row in rows:
-            file.write(json.dumps({"body": row["text"], "team": row["label_text"]}) + "\n")
+    with (folder / "tickets.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["body", "team"])
+        table.writerows([row["text"], row["label_text"]] for row in rows)
     return folder
 
 
@@ -62,7 +64,7 @@ def options(tiny_checkpoint):
     """What makes the page's examples small."""
     return [
         *("--profile", "embedded", "--base-model", str(tiny_checkpoint), "--max-length", "64"),
-        *("--batch-size", "8", "--learning-rate", "2e-3", "--epochs", "3"),
+        *("--batch-size", "8", "--learning-rate", "5e-3", "--epochs", "3"),
         *("--train-size", "80", "--validation-size", "30"),
     ]
 
@@ -155,8 +157,8 @@ def test_in_the_same_order_every_step_has_the_same_loss(desk, two, one, monkeypa
     sums come out otherwise in the eighth bit; each step hands this on to the next.
     """
 
-    def same_order(trainer, train_dataset=None):
-        return fine_tune.SameOrder(trainer.train_dataset, 8, trainer.args.seed)
+    def same_order(trainer, train_dataset):
+        return fine_tune.SameOrder(train_dataset, 8, trainer.args.seed)
 
     monkeypatch.setattr(fine_tune._Trainer, "_get_train_sampler", same_order)
     _, alone = one()
@@ -205,7 +207,7 @@ def test_machines_with_their_own_disks_train_together(desk, two, options):
 def test_one_that_dies_ends_all_and_the_next_run_goes_on(desk, two, options):
     folder = desk / "cut"
     folder.mkdir()
-    shutil.copyfile(desk / "tickets.jsonl", folder / "tickets.jsonl")
+    shutil.copyfile(desk / "tickets.csv", folder / "tickets.csv")
     (line,) = documented("torchrun --nproc-per-node")
     run = start(line, options, folder)
     deadline = time.monotonic() + LONGEST

@@ -45,7 +45,7 @@ def facts(tmp_path) -> Any:
         base=SimpleNamespace(describe=lambda: {"name": "base"}),
         data_digests={"train.jsonl": "d1"},
         splits=Splits(),
-        hardware=Hardware("cpu", False, 2),
+        hardware=Hardware("cpu", False, 2, processes=3),
         repeatability={"checked": True, "identical": True},
         entries={"tokens": Entry(tmp_path, "key", False, 1.23456)},
     )
