@@ -137,7 +137,7 @@ def run_predict(args: argparse.Namespace) -> int:
     """Print one JSON object for each text."""
     from labkit import given_model
 
-    folder = given_model.resolve(ModelSource(args.model))
+    folder = given_model.resolve(ModelSource(args.model), "MODEL")
     texts = list(args.texts or read_lines(args.file))
     for line in predictions(folder, texts):
         print(json.dumps(line, ensure_ascii=False))

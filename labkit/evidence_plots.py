@@ -57,8 +57,8 @@ def learning_rates(sweep: Sweep) -> Panels:
 def _losses(sweep: Sweep) -> Figure:
     canvas = Canvas(figsize=(COLUMN, 3.0))
     axes = canvas.subplots()
-    guessing = float(np.log(sweep.classes))
-    top = 2 * guessing
+    guessing = sweep.guessing
+    top = 2 * max(guessing, *(history.step_losses[0][1] for _, history in sweep.by_rate))
     for (_, history), colour in zip(sweep.by_rate, RATE_COLOURS, strict=True):
         steps = np.array(history.step_losses)
         epochs = len(history.epochs)

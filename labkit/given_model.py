@@ -9,17 +9,20 @@ from labkit.base_model import WEIGHTS, hub_snapshot
 from labkit.config import ModelSource, local_path
 from labkit.errors import LabError
 
+NAME = "--lab-fine-tuned"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
-def resolve(source: ModelSource) -> Path:
-    """The checkpoint's local folder, checked without torch; raises LabError with the reason."""
-    flag = "--lab-fine-tuned"
-    folder = local_path(flag, source.source) or hub_snapshot(source, f"{flag} {source.source}")
+def resolve(source: ModelSource, name: str = NAME) -> Path:
+    """The checkpoint's local folder, checked without torch.
+
+    Raises LabError with the reason, for what the user knows by `name`.
+    """
+    folder = local_path(name, source.source) or hub_snapshot(source, f"{name} {source.source}")
     if not (folder / WEIGHTS).is_file():
         pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
         raise LabError(
-            f"--lab-fine-tuned {source.source}: has no {WEIGHTS}"
+            f"{name} {source.source}: has no {WEIGHTS}"
             + (
                 f", only {pickled[0]}; a pickle can run code when it is read and is never loaded; "
                 "save the model with safetensors"
@@ -27,13 +30,13 @@ def resolve(source: ModelSource) -> Path:
                 else ""
             )
         )
-    label_order(folder, source)
+    label_order(folder, source, name)
     return folder
 
 
-def label_order(folder: Path, source: ModelSource) -> tuple[str, ...]:
+def label_order(folder: Path, source: ModelSource, name: str = NAME) -> tuple[str, ...]:
     """The labels in the order of the model's outputs, from `id2label` in its config."""
-    where = f"--lab-fine-tuned {source.source}"
+    where = f"{name} {source.source}"
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         architectures = config.get("architectures") or []
@@ -42,7 +45,7 @@ def label_order(folder: Path, source: ModelSource) -> tuple[str, ...]:
         labels = tuple(str(names[key]) for key in sorted(names, key=int))
     except (OSError, ValueError, AttributeError, TypeError):
         raise LabError(f"{where}: has no config.json that can be read") from None
-    if not any(name.endswith("ForSequenceClassification") for name in architectures):
+    if not any(kind.endswith("ForSequenceClassification") for kind in architectures):
         raise LabError(
             f"{where}: is {', '.join(architectures) or 'of no named architecture'}, "
             "not a model for sequence classification"

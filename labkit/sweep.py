@@ -7,7 +7,6 @@ can be repeated bit for bit.
 
 import gc
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import datasets
 import numpy as np
+from scipy.stats import entropy
 
 from labkit.base_model import WEIGHTS
 from labkit.config import Recipe
@@ -27,7 +27,7 @@ STEPS = (1 / 50, 1.0, 100.0)  # times the recipe's rate: 1e-6, 5e-5 and 5e-3 for
 SEEDS = 3
 POSTS, TOKENS = 128, 64  # of the subset: at most so many posts, each cut at so many tokens
 REPEATED_POSTS = 32
-GUESSING = 0.9  # of log(classes): a loss above it is no better than not to look at the text
+NO_BETTER = 0.9  # of the loss of guessing: above it the text might as well not be looked at
 
 Train = Callable[[datasets.Dataset, Recipe], tuple[Any, History]]  # the model and how it went
 
@@ -37,13 +37,15 @@ class Sweep:
     """Small fine-tunes on the same posts: one for each learning rate, one for each seed.
 
     The recipe's own rate and seed stand in both. Accuracies are those of `validation` posts.
+    `guessing` is the loss (nats) of who knows how frequent each class is and does not look at the
+    text: the entropy of the classes.
     """
 
     by_rate: tuple[tuple[float, History], ...]
     by_seed: tuple[tuple[int, History], ...]
     posts: int
     validation: int
-    classes: int
+    guessing: float
 
     @property
     def rates(self) -> tuple[float, ...]:
@@ -75,13 +77,13 @@ class Sweep:
     def smallest_underfits(self) -> bool:
         """The smallest rate has hardly begun: its training loss is still that of guessing."""
         _, history = self.by_rate[0]
-        return history.epochs[-1].train_loss > GUESSING * math.log(self.classes)
+        return history.epochs[-1].train_loss > NO_BETTER * self.guessing
 
     @property
     def largest_fails(self) -> bool:
         """The largest rate diverged (loss is NaN) or collapsed (no better than guessing)."""
         _, history = self.by_rate[-1]
-        return not history.epochs[-1].validation_loss < GUESSING * math.log(self.classes)
+        return not history.epochs[-1].validation_loss < NO_BETTER * self.guessing
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
@@ -105,9 +107,7 @@ def subset(posts: datasets.Dataset, size: int, seed: int) -> datasets.Dataset:
     return datasets.Dataset.from_dict({"input_ids": ids, "label": kept["label"]})
 
 
-def sweep(
-    train: Train, posts: datasets.Dataset, validation: int, classes: int, recipe: Recipe
-) -> Sweep:
+def sweep(train: Train, posts: datasets.Dataset, validation: int, recipe: Recipe) -> Sweep:
     """Train once for each rate and once more for each other seed; no model is kept."""
 
     def run(changed: Recipe) -> History:
@@ -124,7 +124,9 @@ def sweep(
         (recipe.seed, by_rate[1][1]),
         *((seed, run(replace(recipe, seed=seed))) for seed in others),
     ]
-    return Sweep(tuple(by_rate), tuple(by_seed), len(posts), validation, classes)
+    shares = np.unique(posts["label"], return_counts=True)[1] / len(posts)
+    guessing = float(entropy(shares))
+    return Sweep(tuple(by_rate), tuple(by_seed), len(posts), validation, guessing)
 
 
 def repeat(train: Train, posts: datasets.Dataset, recipe: Recipe, scratch: Path) -> dict[str, Any]:

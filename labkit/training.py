@@ -159,7 +159,6 @@ class Training(Inputs):
                 partial(self._small_training, folder),
                 sweep.subset(self.tokens.train, sweep.POSTS, self.config.data.seed),
                 len(self.tokens.validation),
-                len(self.splits.labels),
                 self.config.recipe,
             ).save(folder / "sweep.json")
 

@@ -131,7 +131,7 @@ def test_verify_finds_that_the_data_is_not_what_it_was(trained, tmp_path, capsys
         (["verify", "nowhere"], "labkit verify: nowhere: has no lineage.json that can be read"),
         (
             ["predict", "./nowhere", "x"],
-            "--lab-fine-tuned ./nowhere: there is no such file or folder",
+            "MODEL ./nowhere: there is no such file or folder",
         ),
         (
             ["fine-tune", "out", "--profile=embedded", "--dataset=no.csv"],
