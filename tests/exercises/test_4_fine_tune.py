@@ -70,13 +70,13 @@ def test_it_beats_every_method_that_saw_no_example(lab, method):
 
 def test_too_small_a_learning_rate_hardly_learns(sweep):
     rate, history = sweep.by_rate[0]
-    loss, guessing = history.epochs[-1].train_loss, math.log(sweep.classes)
+    loss, guessing = history.epochs[-1].train_loss, sweep.guessing
     assert sweep.smallest_underfits, f"at {rate:g} the loss is {loss:.3f}, {guessing:.3f} guessing"
 
 
 def test_too_large_a_learning_rate_diverges_or_collapses(sweep):
     rate, history = sweep.by_rate[-1]
-    loss, guessing = history.epochs[-1].validation_loss, math.log(sweep.classes)
+    loss, guessing = history.epochs[-1].validation_loss, sweep.guessing
     assert sweep.largest_fails, f"at {rate:g} the loss is {loss:.3f}, {guessing:.3f} guessing"
 
 
