@@ -100,6 +100,8 @@ class Store:
         entry = self.root / stage / key
         entry.parent.mkdir(parents=True, exist_ok=True)
         with self._locked(stage, key):
+            for leftover in entry.parent.glob(f"building-{key}-*"):  # of a run that was killed
+                shutil.rmtree(leftover)
             reused = self._is_whole(entry, stage) and not self._is_stale(entry)
             if not reused:
                 self._build(entry, stage, inputs, build)
@@ -144,10 +146,7 @@ class Store:
     def _build(
         self, entry: Path, stage: str, inputs: Mapping[str, Any], build: Callable[[Path], None]
     ) -> None:
-        prefix = f"building-{entry.name}-"
-        for leftover in entry.parent.glob(prefix + "*"):  # of a run that was killed half-way
-            shutil.rmtree(leftover)
-        folder = Path(tempfile.mkdtemp(prefix=prefix, dir=entry.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"building-{entry.name}-", dir=entry.parent))
         try:
             started = time.perf_counter()
             build(folder)

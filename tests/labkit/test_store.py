@@ -105,6 +105,15 @@ def test_what_a_killed_build_left_is_cleared(tmp_path):
     assert not list((tmp_path / "stage").glob("building-*"))
 
 
+def test_what_a_killed_run_left_goes_where_the_entry_is_whole_too(tmp_path):
+    """As after a `--lab-fresh` run that was killed while it computed an entry again."""
+    entry = Store(tmp_path).get("stage", {}, Stage())
+    left = entry.path.with_name(f"building-{entry.key}-killed")
+    left.mkdir()
+    assert Store(tmp_path).get("stage", {}, Stage()).reused
+    assert not left.exists()
+
+
 def test_a_fresh_run_rebuilds_once(tmp_path):
     stage = Stage()
     Store(tmp_path).get("stage", {}, stage)
