@@ -6,6 +6,7 @@ encoder and a zero-shot method that know the topics.
 
 import json
 import random
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from labkit.config import DataSource, LabConfig, ModelSource, Recipe
 from labkit.embeddings import embed
 from labkit.fine_tune import classify
 from labkit.grammar import Topic
+from labkit.hardware import THREAD_VARIABLES
 from labkit.lab import Lab
 from labkit.store import Store
 from tests.subjects import LABELS, TOPIC_WORDS, write_dataset
@@ -61,6 +63,14 @@ def pad_out_posts(file: Path) -> None:
 
 
 @pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Threads wait for each other longer than a model this small computes, the more so in company."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(THREAD_VARIABLES[0], "1")
+        yield
+
+
+@pytest.fixture(scope="session")
 def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> LabConfig:
     """Enough posts for the tiny model to learn the topics for certain."""
     posts = write_dataset(tmp_path_factory.mktemp("sabotage") / "posts", train=240, test=40)
@@ -74,7 +84,9 @@ def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
-def trained(small_config: LabConfig, tmp_path_factory: pytest.TempPathFactory) -> Lab:
+def trained(
+    small_config: LabConfig, tmp_path_factory: pytest.TempPathFactory, one_thread: None
+) -> Lab:
     folder = tmp_path_factory.mktemp("sabotage-lab")
     return Lab(small_config, Store(folder / "store"), folder / "model")
 

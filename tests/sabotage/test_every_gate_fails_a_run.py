@@ -42,7 +42,7 @@ class Run:
 
 
 @pytest.fixture(scope="module")
-def run_gates(tmp_path_factory, tiny_checkpoint):
+def run_gates(tmp_path_factory, tiny_checkpoint, one_thread):
     """Runs the gates of all six exercises on the tiny model; every run finds the same store."""
     folder = tmp_path_factory.mktemp("gates")
 
