@@ -8,13 +8,15 @@ import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import options, processes, profiles, settings_file
+from labkit import options, processes, profiles, settings_file, tracking
 from labkit.config import LabConfig, ModelSource
 from labkit.errors import LabError
+from labkit.history import new_run_name
 
 STORE = Path(".pytest_cache", "d", "labkit")  # where the pytest plugin keeps its stages
 NOT_HERE = ("fine-tuned",)
@@ -82,14 +84,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
 
 
-def configure(args: argparse.Namespace) -> LabConfig:
-    """The configuration of a `fine-tune` command line."""
+def read_settings(args: argparse.Namespace) -> dict[str, Any]:
+    """Every option's value of a `fine-tune` command line, by name: typed, else of a TOML file."""
     typed = {}
     for option in options.RUN_OPTIONS:
         value = getattr(args, option.key, None)
         typed[option.name] = dict(value) if option.repeats and value else value
     file = settings_file.find(Path.cwd(), args.config)
-    settings = options.merge(typed, settings_file.read(file) if file else {})
+    return options.merge(typed, settings_file.read(file) if file else {})
+
+
+def configure(settings: Mapping[str, Any]) -> LabConfig:
+    """The configuration that the settings make."""
     choice = profiles.choose(settings["profile"] or "auto")
     return options.apply(choice.profile, {**settings, "fine-tuned": None})
 
@@ -98,8 +104,11 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     """Train, measure and save; prints the folder with what was measured."""
     if processes.place().rank:
         return train_along(args)
-    config = configure(args)
+    settings = read_settings(args)
+    tracker = tracking.run_in(settings["report-to"], Path("reports"), new_run_name(time.time()))
+    config = configure(settings)
     from labkit.lab import Lab
+    from labkit.lineage import Lineage
     from labkit.store import Store
 
     progress = Lines()
@@ -108,11 +117,17 @@ def run_fine_tune(args: argparse.Namespace) -> int:
             "accelerate launch --cpu starts one process; --multi_gpu, also without GPUs, "
             "or torchrun starts several"
         )
-    lab = Lab(config, Store(args.store, progress=progress), args.output, progress, resumable=True)
+    store = Store(args.store, progress=progress)
+    lab = Lab(config, store, args.output, progress, resumable=True, tracker=tracker)
     lab.check_inputs()
+    if tracker:
+        tracker.begin()
     folder = lab.saved_model
     accuracy = lab.evaluations["fine_tuned"].accuracy
     measured = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
+    if tracker:
+        values = {f"lab/{name}": value for name, value in Lineage.load(folder).metrics.items()}
+        tracker.finish(config, lab.history, values, [folder])
     print(json.dumps({"model": str(folder), **measured}))
     return 0
 
@@ -129,7 +144,8 @@ def train_along(args: argparse.Namespace) -> int:
         from labkit.lab import Lab
         from labkit.store import Store
 
-        Lab(configure(args), Store(args.store), args.output, resumable=True).train_along()
+        config = configure(read_settings(args))
+        Lab(config, Store(args.store), args.output, resumable=True).train_along()
     return 0
 
 

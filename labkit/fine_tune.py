@@ -58,12 +58,14 @@ def fine_tune(
     folder: Path,
     report: Report = ignore,
     checkpoints: Path | None = None,
+    report_to: str = "none",
 ) -> History:
     """Train as `optimize` does, and save model and tokenizer to `folder`.
 
     `folder` receives safetensors, config and tokenizer files, nothing pickled, and the validation
     logits of the model before it was written, for a later check of what is read back. All
-    processes of a launcher call this together; only the first writes to `folder`.
+    processes of a launcher call this together; only the first writes to `folder`. `report_to` is a tracker's
+    name.
     """
     model, history = optimize(
         checkpoint,
@@ -76,6 +78,7 @@ def fine_tune(
         folder,
         report,
         checkpoints,
+        report_to,
     )
     if place().rank == 0:
         logits, _ = classify(model, list(validation["input_ids"]))
@@ -96,6 +99,7 @@ def optimize(
     scratch: Path,
     report: Report = ignore,
     checkpoints: Path | None = None,
+    report_to: str = "none",
 ) -> tuple[Any, History]:
     """Train on `train`; the model of the best epoch by validation loss, in float32, to evaluate.
 
@@ -118,7 +122,7 @@ def optimize(
         last = last_whole_checkpoint(checkpoints) if checkpoints else None
         trainer = _Trainer(
             model=model,
-            args=training_arguments(recipe, hardware, output, resumable=checkpoints is not None),
+            args=training_arguments(recipe, hardware, output, checkpoints is not None, report_to),
             train_dataset=train,
             eval_dataset=validation.select(np.argsort(lengths, kind="stable")),
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -147,7 +151,11 @@ def optimize(
 
 
 def training_arguments(
-    recipe: Recipe, hardware: Hardware, scratch: str, resumable: bool = False
+    recipe: Recipe,
+    hardware: Hardware,
+    scratch: str,
+    resumable: bool = False,
+    report_to: str = "none",
 ) -> TrainingArguments:
     """The Trainer's settings for a recipe on this hardware; `scratch` holds the epochs' weights.
 
@@ -178,7 +186,7 @@ def training_arguments(
         logging_steps=1,
         dataloader_pin_memory=hardware.device == "cuda",
         disable_tqdm=True,
-        report_to="none",
+        report_to=report_to,
         ddp_backend=backend if hardware.processes > 1 else None,
         ddp_find_unused_parameters=False,
         log_on_each_node=False,
@@ -251,7 +259,7 @@ class _Trainer(Trainer):
             return super()._get_train_sampler(train_dataset)
         parts = self.args.gradient_accumulation_steps
         batch_size = self.args.train_batch_size * parts * self.args.world_size
-        return SameOrder(self.train_dataset, batch_size, self.args.seed)
+        return SameOrder(train_dataset, batch_size, self.args.seed)
 
     def _get_eval_sampler(self, eval_dataset: Any) -> Any:
         return SequentialSampler(eval_dataset)

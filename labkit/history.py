@@ -171,9 +171,9 @@ def find(asked: str, folder: Path) -> Record:
     return record
 
 
-def new_run_name(now: datetime.datetime) -> str:
-    """A run's name: its start in UTC to the second, `20260131T235959Z`."""
-    return now.astimezone(datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+def new_run_name(started: float) -> str:
+    """A run's name: its start (seconds since 1970) in UTC to the second, `20260131T235959Z`."""
+    return datetime.datetime.fromtimestamp(started, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
 def _from_history(asked: str, path: Path) -> Record:

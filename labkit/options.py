@@ -15,6 +15,7 @@ from typing import Any
 from labkit.config import DataSource, LabConfig, ModelSource
 from labkit.errors import LabError
 from labkit.profiles import PROFILES
+from labkit.tracking import NONE, RUNS
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
@@ -171,6 +172,12 @@ RUN_OPTIONS = (
     Option("batch-size", whole_number(1), "N", "posts in a training batch (default: 16)", int),
     Option("max-length", whole_number(8, 512), "N", "token limit of a post (default: 256)", int),
     Option("seed", whole_number(0, 2**32 - 1), "N", "seed of head, batches and splits (42)", int),
+    Option(
+        "report-to",
+        one_of(NONE, *RUNS),
+        "TRACKER",
+        "follow the run in tensorboard, mlflow or wandb (default: none)",
+    ),
 )
 OPTIONS = (
     *RUN_OPTIONS,

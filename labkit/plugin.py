@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from labkit import gates, history, options, profiles, settings_file
+from labkit import gates, history, options, profiles, settings_file, tracking
 from labkit.config import LabConfig, local_path
 from labkit.errors import LabError
 from labkit.exercises import BY_ID
@@ -101,8 +101,12 @@ def pytest_configure(config: pytest.Config) -> None:
         limits = gates.thresholds(lab_config.profile, settings["gate"], trains)
         history.with_tolerances(settings["tolerance"])
         reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
-        asked = config.option.lab_compare
-        baseline = None if asked is None else history.find(asked, reports)
+        compared = config.option.lab_compare
+        baseline = None if compared is None else history.find(compared, reports)
+        started = worker.get("lab_started", time.time())
+        # The controller of xdist's workers logs for all of them.
+        asked = None if worker or config.option.collectonly else settings["report-to"]
+        tracker = tracking.run_in(asked, reports, history.new_run_name(started))
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
     config.stash[PROGRESS] = TerminalProgress(
@@ -116,9 +120,10 @@ def pytest_configure(config: pytest.Config) -> None:
         why=choice.why,
         reports=reports,
         cache=cache_folder(config),
-        started=worker.get("lab_started", time.time()),
+        started=started,
         fresh=config.option.lab_fresh,
         progress=config.stash[PROGRESS],
+        tracker=tracker,
     )
     # Hypothesis writes tables and found examples; here they do not litter the current folder.
     cache = config.stash[SESSION].cache
@@ -215,9 +220,12 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 
 def check_inputs(config: pytest.Config) -> None:
-    """Turn bad input into a usage error."""
+    """Turn bad input into a usage error, and begin the run in the tracker."""
+    session = config.stash[SESSION]
     try:
-        config.stash[SESSION].lab.check_inputs()
+        session.lab.check_inputs()
+        if session.tracker:
+            session.tracker.begin()
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
     finally:
@@ -296,6 +304,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
             session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
         if lab_session.answers:
             keep_record(config, lab_session, lab_session.holds and not session.exitstatus)
+            others = [lab_session.reports / name for name in ("answers.json", "summary.md")]
+            lab_session.track([config.stash[PAGE], *others])
     retire_html_plugin(config)
     return result
 

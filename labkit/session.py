@@ -4,7 +4,7 @@ The plugin's hooks are thin and ask here; nothing below knows of pytest.
 """
 
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +16,7 @@ from labkit.exercises import EXERCISES
 from labkit.gates import GateResult
 from labkit.history import Comparison, Record
 from labkit.progress import Progress
+from labkit.tracking import Run
 
 if TYPE_CHECKING:
     from labkit.answers.model import Answer
@@ -54,6 +55,7 @@ class LabSession:
     started: float
     fresh: bool
     progress: Progress
+    tracker: Run | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     baseline: Record | None = None
     tolerances: Mapping[str, float] = field(default_factory=dict)
@@ -69,7 +71,7 @@ class LabSession:
         from labkit.store import Store
 
         store = Store(self.cache, self.fresh, progress=self.progress, started=self.started)
-        return Lab(self.config, store, self.reports / "model", self.progress)
+        return Lab(self.config, store, self.reports / "model", self.progress, tracker=self.tracker)
 
     def answer(self, exercise: str) -> "Answer":
         """The answer to an exercise, measured when it is first asked for."""
@@ -138,7 +140,7 @@ class LabSession:
         """This run as a line of the history."""
         started = datetime.datetime.fromtimestamp(self.started, datetime.UTC)
         return Record(
-            run=history.new_run_name(started),
+            run=history.new_run_name(self.started),
             when=started.isoformat(timespec="seconds"),
             commit=commit,
             data=self.config.data.name,
@@ -177,6 +179,23 @@ class LabSession:
             if name not in stages or not entry.reused:
                 stages[name] = Stage(entry.reused, entry.seconds)
         return stages
+
+    def track(self, files: Sequence[Path]) -> None:
+        """Give the tracker, where there is one, what the run measured and left behind."""
+        if self.tracker is None:
+            return
+        trained = "fine-tuned" in self.stages
+        if "saved-model" in self.stages:
+            files = [self.lab.output, *files]
+        measured = {
+            f"lab/{exercise}/{name}": float(value)
+            for exercise, values in self.values.items()
+            for name, value in values.items()
+            if isinstance(value, int | float)
+        }
+        for result in self.gates:
+            measured[f"gates/{result.gate.name}"] = float(result.holds)
+        self.tracker.finish(self.config, self.lab.history if trained else None, measured, files)
 
     def in_order(self) -> list["Answer"]:
         """The answers in the order of the exercises."""

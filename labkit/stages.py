@@ -7,7 +7,7 @@ sees the very numbers of the cold one.
 import gc
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import load_file, save_file
@@ -19,6 +19,9 @@ from labkit.progress import Progress, Silent
 from labkit.source_code import function_digest
 from labkit.store import Entry, Store
 
+if TYPE_CHECKING:
+    from labkit.tracking import Run
+
 Arrays = Mapping[str, np.ndarray]
 
 
@@ -26,8 +29,9 @@ class Stages:
     """The stages of one configuration. Cheap to make; nothing is loaded before it is asked for.
 
     `output` is the folder that takes the saved model. A `resumable` lab keeps the state of every
-    epoch in the store until training is done. `entries` holds what the stages so far
-    took from the store, by stage. A stage that failed is not tried again: it raises what it raised.
+    epoch in the store until training is done. A `tracker` follows the main fine-tune. `entries`
+    holds what the stages so far took from the store, by stage. A stage that failed is not tried
+    again: it raises what it raised.
     """
 
     def __init__(
@@ -37,11 +41,13 @@ class Stages:
         output: Path,
         progress: Progress | None = None,
         resumable: bool = False,
+        tracker: "Run | None" = None,
     ) -> None:
         self.config = config
         self.store = store
         self.output = output
         self.resumable = resumable
+        self.tracker = tracker
         self.progress = progress or Silent()
         self.entries: dict[str, Entry] = {}
         self._failed: dict[str, Exception] = {}  # by stage and inputs

@@ -107,6 +107,7 @@ class Training(Inputs):
             folder,
             self.progress.advance,
             self._checkpoints if resumable else None,
+            self.tracker.follow() if self.tracker else "none",
         )
 
     @property

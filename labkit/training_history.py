@@ -1,6 +1,7 @@
 """How a fine-tune went: its losses by step and by epoch."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,16 @@ class History:
     seconds: float
     bf16: bool
     device: str
+
+    def logs(self) -> Iterator[tuple[int, dict[str, float]]]:
+        """What the Trainer logged, by step and in its words, as far as it is recorded."""
+        steps = self.steps // len(self.epochs)
+        ends = {epoch.epoch * steps: epoch for epoch in self.epochs}
+        for step, loss in self.step_losses:
+            yield step, {"loss": loss}
+            if epoch := ends.get(step):
+                accuracy = epoch.validation_accuracy
+                yield step, {"eval_post_loss": epoch.validation_loss, "eval_accuracy": accuracy}
 
     def save(self, path: Path) -> None:
         """Write as JSON."""
