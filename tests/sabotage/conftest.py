@@ -72,14 +72,14 @@ def one_thread() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> LabConfig:
-    """Enough posts for the tiny model to learn the topics for certain."""
+    """Enough posts and steps for the tiny model to learn the topics for certain, also in the sweep."""
     posts = write_dataset(tmp_path_factory.mktemp("sabotage") / "posts", train=240, test=40)
     pad_out_posts(posts / "train.jsonl")
     return LabConfig(
         profile="embedded",
         base_model=ModelSource(str(tiny_checkpoint)),
         data=DataSource(str(posts), labels=LABELS, label_texts=("baseball", "space")),
-        recipe=replace(Recipe(), learning_rate=5e-3, max_length=64, batch_size=8),
+        recipe=replace(Recipe(), learning_rate=3e-3, max_length=64, batch_size=4),
     )
 
 

@@ -1,7 +1,7 @@
 """Runs of pytest in which gates fail, are not measured, or do not apply, and what each then says.
 
 The thresholds of the failing run are the strictest that each gate takes; what meets even those is
-broken by `tests.sabotage.spoiler`.
+broken by `tests.gates.spoiler`.
 """
 
 import json
@@ -15,8 +15,8 @@ import pytest
 
 from labkit.answers.behaviours import RATED
 from labkit.gates import GATES, Gate
+from tests.gates.spoiler import MISSING
 from tests.labkit.test_plugin import pytest_run
-from tests.sabotage.spoiler import MISSING
 from tests.subjects import write_dataset
 
 EACH = pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
@@ -86,7 +86,7 @@ def posts(tmp_path_factory):
 @pytest.fixture(scope="module")
 def failing(run_gates, posts):
     limits = [f"--lab-gate={gate.name}={strictest(gate)}" for gate in GATES]
-    spoiler = ("-p", "tests.sabotage.spoiler", "--spoil=stages")
+    spoiler = ("-p", "tests.gates.spoiler", "--spoil=stages")
     return run_gates(f"--lab-dataset={posts}", *limits, *spoiler)
 
 
@@ -117,7 +117,7 @@ def test_a_failing_gate_says_what_was_measured_what_was_asked_and_where_to_look(
 
 @pytest.fixture(scope="module")
 def unmeasured(run_gates, posts):
-    return run_gates(f"--lab-dataset={posts}", "-p", "tests.sabotage.spoiler", "--spoil=numbers")
+    return run_gates(f"--lab-dataset={posts}", "-p", "tests.gates.spoiler", "--spoil=numbers")
 
 
 @EACH

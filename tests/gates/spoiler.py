@@ -1,4 +1,4 @@
-"""A pytest plugin that spoils a run of the lab: `-p tests.sabotage.spoiler --spoil WAY`."""
+"""A pytest plugin that spoils a run of the lab: `-p tests.gates.spoiler --spoil WAY`."""
 
 import math
 from dataclasses import replace
