@@ -29,6 +29,10 @@ if TYPE_CHECKING:
     from labkit.lab import Lab
 
 REPORT_ONLY = "--lab-report-only"
+# What pytest says of every plugin when it is started again in the same process.
+IMPORTED_BEFORE = (
+    "ignore:Module already imported so cannot be rewritten:pytest.PytestAssertRewriteWarning"
+)
 SESSION = pytest.StashKey[LabSession]()
 PROGRESS = pytest.StashKey[TerminalProgress]()
 PAGE = pytest.StashKey[Path]()  # where the report goes
@@ -62,7 +66,7 @@ def pytest_cmdline_main(config: pytest.Config) -> int | None:
     args = [str(arg) for arg in config.invocation_params.args]
     joined = options.join_paths(args)
     if joined != args:
-        return pytest.main(joined, plugins=config.invocation_params.plugins)
+        return pytest.main([*joined, "-W", IMPORTED_BEFORE], config.invocation_params.plugins)
     return show_gates(config) if config.option.lab_gates else None
 
 

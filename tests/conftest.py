@@ -1,5 +1,6 @@
 """Small subjects that all tests share."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe
+from labkit.hardware import THREAD_VARIABLES
 from tests.subjects import LABELS, write_checkpoint, write_dataset
 
 # Deadlines are off: where a model runs, the first example loads it. `lab` always searches the same
@@ -22,6 +24,25 @@ settings.register_profile(
 )
 settings.register_profile("explore", max_examples=2000, deadline=None, suppress_health_check=QUIET)
 settings.load_profile("lab")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Under xdist's `--dist loadgroup` a module stays in one worker, for what its tests share.
+
+    The exercises stay together: each of them would wait for another's training.
+    """
+    for item in items:
+        folder = item.path.parent.name
+        group = folder if folder == "exercises" else str(item.path)
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+@pytest.fixture(scope="session")
+def one_thread() -> Iterator[None]:
+    """Threads wait for each other longer than a model this small computes, the more so in company."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(THREAD_VARIABLES[0], "1")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,8 @@ from labkit.tracking import RUNS, run_in
 from labkit.training_history import History
 from tests.subjects import write_dataset
 
+# MLflow's own use of SQLAlchemy.
+pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tracking.md").read_text()
 

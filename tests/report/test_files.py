@@ -97,8 +97,8 @@ def test_quiet_is_short(warm_run):
 def test_a_failed_gate_reads_as_claim_numbers_and_hint(sabotaged_run):
     output = sabotaged_run.process.stdout
     _, _, failure = output.partition("_ test_gate[fine_tuned_accuracy] _")
-    lines = failure.splitlines()[1:8]
-    assert [line.split(":")[0].strip("E ") for line in lines[2:6]] == [
-        *("AssertionError", "measured", "gate", "hint"),
+    lines = failure.splitlines()[3:8]
+    assert [line.split(":")[0].strip("E ") for line in lines] == [
+        *("AssertionError", "question", "measured", "gate", "hint"),
     ]
     assert "array(" not in failure.partition("\n____")[0]

@@ -6,7 +6,6 @@ encoder and a zero-shot method that know the topics.
 
 import json
 import random
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,6 @@ from labkit.config import DataSource, LabConfig, ModelSource, Recipe
 from labkit.embeddings import embed
 from labkit.fine_tune import classify
 from labkit.grammar import Topic
-from labkit.hardware import THREAD_VARIABLES
 from labkit.lab import Lab
 from labkit.store import Store
 from tests.subjects import LABELS, TOPIC_WORDS, write_dataset
@@ -60,14 +58,6 @@ def pad_out_posts(file: Path) -> None:
             around = [row["text"], rng.choice(grammar.NEUTRAL)]
             row["text"] = " ".join(rng.sample(around, 2))
     file.write_text("\n".join(map(json.dumps, rows)) + "\n")
-
-
-@pytest.fixture(scope="session")
-def one_thread() -> Iterator[None]:
-    """Threads wait for each other longer than a model this small computes, the more so in company."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(THREAD_VARIABLES[0], "1")
-        yield
 
 
 @pytest.fixture(scope="session")
