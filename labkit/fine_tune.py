@@ -42,7 +42,7 @@ from labkit.progress import ignore
 from labkit.training_history import Epoch, History
 
 Report = Callable[[float, str], None]
-PART = 8  # posts that go through the model at once on a CPU
+PART = 2048  # tokens that go through the model at once on a CPU
 TRIM_STEPS = 5  # training steps after which free memory goes back to the system
 IN_MEMORY = "in_memory.safetensors"
 
@@ -117,12 +117,15 @@ def optimize(
     ).train()
     recorder = _Recorder(report)
     lengths = [len(ids) for ids in validation["input_ids"]]
+    longest = max(len(ids) for ids in train["input_ids"])
     with tempfile.TemporaryDirectory(dir=scratch) as temporary:
         output = temporary if checkpoints is None else str(checkpoints)
         last = last_whole_checkpoint(checkpoints) if checkpoints else None
         trainer = _Trainer(
             model=model,
-            args=training_arguments(recipe, hardware, output, checkpoints is not None, report_to),
+            args=training_arguments(
+                recipe, hardware, output, longest, checkpoints is not None, report_to
+            ),
             train_dataset=train,
             eval_dataset=validation.select(np.argsort(lengths, kind="stable")),
             data_collator=DataCollatorWithPadding(tokenizer),
@@ -154,16 +157,18 @@ def training_arguments(
     recipe: Recipe,
     hardware: Hardware,
     scratch: str,
+    longest: int,
     resumable: bool = False,
     report_to: str = "none",
 ) -> TrainingArguments:
     """The Trainer's settings for a recipe on this hardware; `scratch` holds the epochs' weights.
 
+    `longest` is the tokens of the longest train post.
     A resumable run also keeps optimizer, schedule and random state there, in torch's own format;
     the Trainer reads them back without unpickling code.
     """
     share = recipe.batch_size // hardware.processes
-    part = part_of(share) if hardware.device == "cpu" else share
+    part = part_of(share, longest) if hardware.device == "cpu" else share
     backend = "nccl" if hardware.device == "cuda" else "gloo"
     return TrainingArguments(
         output_dir=scratch,
@@ -194,12 +199,13 @@ def training_arguments(
     )
 
 
-def part_of(share: int) -> int:
-    """Posts that go through the model at once: what divides a share of a batch, up to `PART`.
+def part_of(share: int, longest: int) -> int:
+    """Posts that go through the model at once: what divides a share of a batch and fits `PART`.
 
-    A share that has no such divisor near `PART` stays whole.
+    `longest` is the tokens of the longest post. A share without a divisor near that stays whole.
     """
-    return max((n for n in range(PART // 2, PART + 1) if share % n == 0), default=share)
+    fits = max(1, PART // longest)
+    return max((n for n in range(max(1, fits // 2), fits + 1) if share % n == 0), default=share)
 
 
 def last_whole_checkpoint(folder: Path) -> str | None:

@@ -27,6 +27,7 @@ from labkit.base_model import WEIGHTS
 from labkit.processes import Place, left_alone, place
 from labkit.store import file_digest
 from labkit.training_history import History
+from tests.labkit.test_plugin import pytest_run
 from tests.subjects import write_dataset
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +155,21 @@ def test_one_process_writes(desk, two):
 def test_what_two_processes_trained_is_verified(desk, two, monkeypatch, capsys):
     monkeypatch.chdir(desk)
     assert main(["verify", "models/tickets"]) == 0, capsys.readouterr().out
+
+
+def test_the_lab_measures_what_two_processes_trained(desk, two, options, tmp_path):
+    model = desk / "models" / "tickets"
+    data = [f"--lab-dataset={desk / 'tickets.csv'}", "--lab-text-column=body"]
+    same = [word.replace("--", "--lab-", 1) for word in options]
+    run = pytest_run(
+        *(f"--lab-fine-tuned={model}", *data, "--lab-label-column=team", *same),
+        *("-k", "fine_tune or save"),
+        folder=tmp_path,
+    )
+    assert run.returncode == 0, run.stdout + run.stderr
+    answers = json.loads((tmp_path / "reports" / "answers.json").read_text())["answers"]
+    values = {name: value for answer in answers for name, value in answer["values"].items()}
+    assert values["fine_tuned_accuracy"] == json.loads(two.out)["accuracy"]
 
 
 def test_it_is_as_good_as_that_of_one_process(two, one):

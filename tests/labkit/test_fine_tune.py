@@ -33,7 +33,7 @@ def test_a_batch_in_parts_is_the_step_of_the_whole_batch(
 ):
     recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3)
     whole, as_whole = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
-    monkeypatch.setattr(fine_tune, "PART", 2)
+    monkeypatch.setattr(fine_tune, "PART", 42)  # two posts of the longest
     parts, in_parts = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     assert in_parts.steps == as_whole.steps == 6
     for (_, loss), (_, other) in zip(as_whole.step_losses, in_parts.step_losses, strict=True):
@@ -56,15 +56,19 @@ def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, t
 
 
 @pytest.mark.parametrize(
-    ("share", "part"), [(16, 8), (12, 6), (10, 5), (8, 8), (32, 8), (13, 13), (2, 2), (1, 1)]
+    ("share", "longest", "part"),
+    [
+        *((16, 256, 8), (16, 512, 4), (16, 64, 16), (16, 5000, 1)),
+        *((12, 256, 6), (8, 256, 8), (32, 256, 8), (13, 256, 13), (2, 256, 2), (1, 10, 1)),
+    ],
 )
-def test_a_share_is_cut_into_equal_parts_where_it_can_be(share, part):
-    assert fine_tune.part_of(share) == part
+def test_a_share_is_cut_into_equal_parts_where_it_can_be(share, longest, part):
+    assert fine_tune.part_of(share, longest) == part
 
 
 def test_a_gpu_takes_its_share_at_once():
     arguments = fine_tune.training_arguments(
-        Recipe(), Hardware("cuda", bf16=False, threads=1), "scratch"
+        Recipe(), Hardware("cuda", bf16=False, threads=1), "scratch", longest=256
     )
     assert arguments.per_device_train_batch_size == Recipe().batch_size
     assert arguments.gradient_accumulation_steps == 1
