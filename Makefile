@@ -13,7 +13,7 @@ lab: $(VENV)/.installed
 	$(VENV)/bin/pytest
 
 test: $(VENV)/.installed
-	$(VENV)/bin/pytest tests -n 2 --dist loadgroup
+	$(VENV)/bin/pytest tests -n 2 --dist loadfile
 
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .

@@ -87,10 +87,9 @@ def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[
     shapes: list[Shape] = []
     load = base_model.load_classifier
     module.load_classifier = lambda *args, **kwargs: watched(load(*args, **kwargs), shapes)
-    history = fine_tune(
+    model, history = fine_tune(
         checkpoint, tokenizer, train, validation, splits.labels, recipe, detect(), folder
     )
-    model = base_model.load_classifier(folder)
     return summary(model, history.seconds, train, shapes, recipe, test, splits)
 
 

@@ -37,7 +37,6 @@ from labkit.config import Recipe
 from labkit.embeddings import mean_pool
 from labkit.hardware import Hardware, return_memory
 from labkit.inference import run_batches
-from labkit.processes import place
 from labkit.progress import ignore
 from labkit.training_history import Epoch, History
 
@@ -55,47 +54,6 @@ def fine_tune(
     labels: tuple[str, ...],
     recipe: Recipe,
     hardware: Hardware,
-    folder: Path,
-    report: Report = ignore,
-    checkpoints: Path | None = None,
-    report_to: str = "none",
-) -> History:
-    """Train as `optimize` does, and save model and tokenizer to `folder`.
-
-    `folder` receives safetensors, config and tokenizer files, nothing pickled, and the validation
-    logits of the model before it was written, for a later check of what is read back. All
-    processes of a launcher call this together; only the first writes to `folder`. `report_to` is a tracker's
-    name.
-    """
-    model, history = optimize(
-        checkpoint,
-        tokenizer,
-        train,
-        validation,
-        labels,
-        recipe,
-        hardware,
-        folder,
-        report,
-        checkpoints,
-        report_to,
-    )
-    if place().rank == 0:
-        logits, _ = classify(model, list(validation["input_ids"]))
-        save_file({"logits": logits}, str(folder / IN_MEMORY))
-        model.save_pretrained(folder)
-        tokenizer.save_pretrained(folder)
-    return history
-
-
-def optimize(
-    checkpoint: Path,
-    tokenizer: Any,
-    train: datasets.Dataset,
-    validation: datasets.Dataset,
-    labels: tuple[str, ...],
-    recipe: Recipe,
-    hardware: Hardware,
     scratch: Path,
     report: Report = ignore,
     checkpoints: Path | None = None,
@@ -105,7 +63,7 @@ def optimize(
 
     Both data sets have `input_ids` and `label`. Nothing stays in the folder `scratch`. With a
     folder for `checkpoints`, every epoch leaves there what a run that was cut off goes on from,
-    and does.
+    and does. `report_to` is a tracker's name. All processes of a launcher call this together.
     """
     torch.set_num_threads(hardware.threads)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
@@ -151,6 +109,18 @@ def optimize(
         device=hardware.device,
     )
     return model, history
+
+
+def save(model: Any, tokenizer: Any, validation: datasets.Dataset, folder: Path) -> None:
+    """Write model and tokenizer as safetensors, config and tokenizer files, nothing pickled.
+
+    With them go the logits of the `validation` posts as the model gives them before it is written,
+    for a later check of what is read back.
+    """
+    logits, _ = classify(model, list(validation["input_ids"]))
+    save_file({"logits": logits}, str(folder / IN_MEMORY))
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
 
 
 def training_arguments(

@@ -93,8 +93,8 @@ def pytest_configure(config: pytest.Config) -> None:
     share_cpus(worker.get("workercount", 1))
     if place().count > 1:
         raise pytest.UsageError(
-            "a launcher started several processes, and pytest is one; train with "
-            "`labkit fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
+            "a launcher started several processes, and pytest is one; train with `labkit "
+            "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
         )
     try:
         settings = read_settings(config)
@@ -250,7 +250,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             raise pytest.UsageError(f"{item.nodeid}: no exercise {exercise!r}")
         session = item.config.stash[SESSION]
         session.asked.add(exercise)
-        gate = getattr(item, "callspec", None) and item.callspec.params.get("gate")  # type: ignore[attr-defined]
+        parameters = getattr(item, "callspec", None)
+        gate = parameters and parameters.params.get("gate")
         if gate and gate not in session.limits:
             pytest.skip("a gate of training; this model was trained elsewhere")
 

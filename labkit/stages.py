@@ -103,5 +103,6 @@ class Stages:
         except Exception as error:
             self._failed[attempt] = error
             raise
+        gc.freeze()  # the libraries' half a million objects stay; later collections pass them by
         self.entries[stage] = entry
         return entry

@@ -1,4 +1,4 @@
-"""Where the fine-tuned model comes from: the main training, the small ones beside it, or elsewhere."""
+"""Where the fine-tuned model comes from: the main training, the small ones, or elsewhere."""
 
 import json
 import shutil
@@ -92,11 +92,11 @@ class Training(Inputs):
             self._main_fine_tune(Path(folder))
 
     def _main_fine_tune(self, folder: Path) -> "History":
-        from labkit.fine_tune import fine_tune
+        from labkit.fine_tune import fine_tune, save
 
         # On several machines nobody knows whether all can read the same checkpoint.
         resumable = self.resumable and processes.place().one_machine
-        return fine_tune(
+        model, history = fine_tune(
             self.base.folder,
             self.tokenizer,
             self.tokens.train,
@@ -109,6 +109,9 @@ class Training(Inputs):
             self._checkpoints if resumable else None,
             self.tracker.follow() if self.tracker else "none",
         )
+        if processes.place().rank == 0:
+            save(model, self.tokenizer, self.tokens.validation, folder)
+        return history
 
     @property
     def _checkpoints(self) -> Path:
@@ -134,11 +137,11 @@ class Training(Inputs):
 
     def _small_training(self, scratch: Path, posts: "datasets.Dataset", recipe: Recipe) -> Any:
         """Model and history of a training on a subset, read on validation posts cut as short."""
-        from labkit.fine_tune import optimize
+        from labkit.fine_tune import fine_tune
         from labkit.sweep import subset
 
         validation = subset(self.tokens.validation, len(self.tokens.validation), 0)
-        return optimize(
+        return fine_tune(
             self.base.folder,
             self.tokenizer,
             posts,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -26,15 +27,23 @@ settings.register_profile("explore", max_examples=2000, deadline=None, suppress_
 settings.load_profile("lab")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Under xdist's `--dist loadgroup` a module stays in one worker, for what its tests share.
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Under xdist's `--dist loadfile` the exercises stay in one worker, as each module does.
 
-    The exercises stay together: each of them would wait for another's training.
+    Each of them would wait for another's training. What comes first is begun first, since the
+    modules with the most tests are not those that take longest.
     """
-    for item in items:
-        folder = item.path.parent.name
-        group = folder if folder == "exercises" else str(item.path)
-        item.add_marker(pytest.mark.xdist_group(group))
+    if config.option.dist != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class ExercisesTogether(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return "exercises" if "/exercises/" in nodeid else super()._split_scope(nodeid)
+
+    config.option.loadscopereorder = False
+    return ExercisesTogether(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """Small subjects for the tests of labkit: a DistilBERT of 60,000 weights and a few dozen posts."""
 
+import csv
 import json
 import random
 from pathlib import Path
@@ -60,6 +61,15 @@ def write_dataset(folder: Path, train: int = 48, test: int = 24, seed: int = 0) 
         lines = [json.dumps(row) for row in rows]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
     return folder
+
+
+def write_tickets(path: Path, posts: Path) -> None:
+    """The train posts of a data set as the CSV file of the docs' examples."""
+    rows = [json.loads(line) for line in (posts / "train.jsonl").read_text().splitlines()]
+    with path.open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["body", "team"])
+        table.writerows([row["text"], row["label_text"]] for row in rows)
 
 
 def write_checkpoint(folder: Path, seed: int = 0) -> Path:

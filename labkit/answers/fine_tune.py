@@ -45,10 +45,11 @@ def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     """How the training went: in words, in numbers, and for the report."""
     history = lab.history
     first, last = history.epochs[0], history.epochs[-1]
+    moved = "fell" if last.train_loss < first.train_loss else "rose"
     sweep = lab.sweep
     luck = sweep.seed_accuracies
     return (
-        f"Training loss {'fell' if last.train_loss < first.train_loss else 'rose'} from {first.train_loss:.2f} in the first epoch to "
+        f"Training loss {moved} from {first.train_loss:.2f} in the first epoch to "
         f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
         f"loss and was kept. On {sweep.posts} posts, {len(luck)} seeds of the same recipe get "
         f"{percent(luck.min())} to {percent(luck.max())} of the validation posts right: so much "

@@ -3,7 +3,6 @@
 The processes are real, started by the lines of docs/command-line.md on this machine.
 """
 
-import csv
 import json
 import os
 import re
@@ -28,7 +27,7 @@ from labkit.processes import Place, left_alone, place
 from labkit.store import file_digest
 from labkit.training_history import History
 from tests.labkit.test_plugin import pytest_run
-from tests.subjects import write_dataset
+from tests.subjects import write_dataset, write_tickets
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
@@ -53,11 +52,7 @@ def desk(tmp_path_factory):
     """A folder with the posts of the page's examples."""
     folder = tmp_path_factory.mktemp("desk")
     posts = write_dataset(folder / "posts", train=176)
-    rows = [json.loads(line) for line in (posts / "train.jsonl").read_text().splitlines()]
-    with (folder / "tickets.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["body", "team"])
-        table.writerows([row["text"], row["label_text"]] for row in rows)
+    write_tickets(folder / "tickets.csv", posts)
     return folder
 
 

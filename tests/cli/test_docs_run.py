@@ -69,7 +69,7 @@ def commands(page: str) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if re.match(r"\$ (pytest|labkit)\b", line)]
 
 
-def write_tickets(path: Path, text: str, label: str, words: dict[str, list[str]]) -> None:
+def write_rows(path: Path, text: str, label: str, words: dict[str, list[str]]) -> None:
     """Fifty rows of each class, as CSV or JSON lines."""
     rng = random.Random(0)
     rows = [
@@ -100,9 +100,9 @@ class Checkout:
         self.posts = write_dataset(folder / "posts", train=500)
         self.configure('[tool.labkit]\nprofile = "embedded"\n')
         for name in ("tickets.csv", "moved/tickets.csv"):
-            write_tickets(folder / name, "body", "team", WORDS)
+            write_rows(folder / name, "body", "team", WORDS)
         complaints = {"yes": WORDS["billing"], "no": WORDS["returns"]}
-        write_tickets(folder / "posts.jsonl", "text", "label", complaints)
+        write_rows(folder / "posts.jsonl", "text", "label", complaints)
         groups = write_dataset(folder.parent / "shared" / "data" / "20_newsgroups")
         for file in groups.iterdir():
             file.write_text(file.read_text().replace("sci.space", "rec.sport.hockey"))

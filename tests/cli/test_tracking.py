@@ -1,6 +1,5 @@
 """What a tracker holds after a run, read back from it; the runs are those of docs/tracking.md."""
 
-import csv
 import importlib.util
 import json
 import os
@@ -17,7 +16,7 @@ from labkit.errors import LabError
 from labkit.store import file_digest
 from labkit.tracking import RUNS, run_in
 from labkit.training_history import History
-from tests.subjects import write_dataset
+from tests.subjects import write_dataset, write_tickets
 
 # MLflow's own use of SQLAlchemy.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
@@ -52,11 +51,7 @@ def desk(tmp_path_factory):
     """A folder with the posts of the page's example."""
     folder = tmp_path_factory.mktemp("desk")
     posts = write_dataset(folder / "posts", train=120)
-    rows = [json.loads(line) for line in (posts / "train.jsonl").read_text().splitlines()]
-    with (folder / "tickets.csv").open("w", newline="") as file:
-        table = csv.writer(file)
-        table.writerow(["body", "team"])
-        table.writerows([row["text"], row["label_text"]] for row in rows)
+    write_tickets(folder / "tickets.csv", posts)
     return folder
 
 

@@ -22,7 +22,7 @@ def posts():
 
 
 def weights_after(checkpoint, posts, scratch, recipe):
-    model, history = fine_tune.optimize(
+    model, history = fine_tune.fine_tune(
         checkpoint, load_tokenizer(checkpoint), posts, posts, ("a", "b"), recipe, FLOAT32, scratch
     )
     return model.state_dict(), history
