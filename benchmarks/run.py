@@ -1,6 +1,6 @@
 """How fast the lab is, and what it takes: `make bench`, or
 
-    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 160] [--epochs 1] [--seeds 42 43 44]
+    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 160] [--epochs 3] [--seeds 42 43 44]
 
 prints a table and writes `reports/bench.json`. Every measurement has a process of its own, so that
 its peak memory is its own; the two recipes run right after each other, seed by seed. On two cores
@@ -32,8 +32,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure the lab's speed and memory")
     parser.add_argument("--lab-dataset", default="labkit:corpus")
     parser.add_argument("--posts", type=int, default=160)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("--rows", type=int, default=200_000, help="posts of the data path")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--json", type=Path, default=Path("reports/bench.json"))
@@ -280,7 +280,7 @@ def table(results: dict[str, Any]) -> str:
                 f"test accuracy {accuracy} %",
             )
         difference = 100 * training["accuracy_difference"]
-        row("speed-up", f"{training['speedup']:.1f} times, accuracy {difference:+.1f} points")
+        row("speed-up", f"{training['speedup']:.1f} times, accuracy {difference:+.2f} points")
     if run := results.get("inference"):
         row("inference", f"{run['tokens_per_second']:.0f} tokens/s, padding {run['padding']:.1%}")
     for run in results.get("scaling", ()):
