@@ -28,18 +28,6 @@ if TYPE_CHECKING:
 
 INK, MUTED, GREY = "#222222", "#595959", "#8a8a8a"
 BLUE, VERMILION = "#0072B2", "#D55E00"
-PALETTE = (
-    BLUE,
-    VERMILION,
-    "#009E73",
-    "#CC79A7",
-    "#E69F00",
-    "#56B4E9",
-    "#8C6D31",
-    "#5B4B8A",
-    "#B0A400",
-    "#000000",
-)
 CLASS_COLOURS = ("#5B4B8A", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#8C6D31", "#B0A400")
 MARKERS = "os^DvP*"
 COLUMN = 4.1  # inches
