@@ -1,6 +1,6 @@
 """How fast the lab is, and what it takes: `make bench`, or
 
-    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 160] [--epochs 3] [--seeds 42 43 44]
+    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 480] [--epochs 3] [--seeds 42 43 44]
 
 prints a table and writes `reports/bench.json`. Every measurement has a process of its own, so that
 its peak memory is its own; the two recipes run right after each other, seed by seed. On two cores
@@ -31,7 +31,7 @@ IMPORTS = "import torch, transformers, datasets, sklearn"
 def main() -> None:
     parser = argparse.ArgumentParser(description="measure the lab's speed and memory")
     parser.add_argument("--lab-dataset", default="labkit:corpus")
-    parser.add_argument("--posts", type=int, default=160)
+    parser.add_argument("--posts", type=int, default=480)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
     parser.add_argument("--rows", type=int, default=200_000, help="posts of the data path")
@@ -148,6 +148,20 @@ def data_step(args: argparse.Namespace, rows: str) -> dict[str, Any]:
         return {"rows": count, "seconds": seconds, "kept": sum(len(s) for _, s in tokens.items())}
 
 
+def memory_step(args: argparse.Namespace) -> dict[str, Any]:
+    """Peak memory in MiB of every stage of a cold lab, all answers in one process; Linux only."""
+    from benchmarks.memory import PeakMemory
+    from labkit.answers import answer
+    from labkit.exercises import EXERCISES
+
+    with tempfile.TemporaryDirectory() as name:
+        plain = subject(args, Path(name))
+        lab = PeakMemory(plain.config, plain.store, plain.output)
+        for exercise in EXERCISES:
+            answer(exercise.id, lab)
+        return {"stages": lab.peaks}
+
+
 def write_posts(path: Path, size: int) -> None:
     """Posts of some 60 words, none twice, both classes in turn."""
     path.parent.mkdir(exist_ok=True)
@@ -217,7 +231,7 @@ def timed(command: list[str]) -> dict[str, Any]:
 
 def measure_scaling(args: argparse.Namespace) -> list[dict[str, Any]]:
     """The lab's fine-tune at growing numbers of posts."""
-    step = args.posts // 4
+    step = args.posts // max(SCALES)
     return [
         {"posts": step * scale, **apart(args, "train", "lab", "42", str(step * scale))}
         for scale in SCALES
@@ -229,6 +243,10 @@ def measure_data(args: argparse.Namespace) -> list[dict[str, Any]]:
     return [apart(args, "data", str(args.rows // share)) for share in (8, 2, 1)]
 
 
+def measure_memory(args: argparse.Namespace) -> dict[str, Any]:
+    return apart(args, "memory")
+
+
 def measure_inference(args: argparse.Namespace) -> dict[str, Any]:
     return apart(args, "inference")
 
@@ -238,6 +256,7 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "train": train_step,
     "inference": inference_step,
     "data": data_step,
+    "memory": memory_step,
 }
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "gemm": measure_gemm,
@@ -245,6 +264,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "inference": measure_inference,
     "scaling": measure_scaling,
     "data": measure_data,
+    "memory": measure_memory,
     "lab": measure_lab,
 }
 
@@ -287,6 +307,9 @@ def table(results: dict[str, Any]) -> str:
         row(f"fine-tune, {run['posts']} posts", f"{run['seconds']:.1f} s, {run['peak_mib']} MiB")
     for run in results.get("data", ()):
         row(f"data path, {run['rows']:,} posts", f"{run['seconds']:.1f} s, {run['peak_mib']} MiB")
+    if memory := results.get("memory"):
+        largest = sorted(memory["stages"].items(), key=lambda stage: -stage[1])
+        row("peak by stage, MiB", ", ".join(f"{name} {peak}" for name, peak in largest))
     if lab := results.get("lab"):
         row("cold lab", f"{lab['cold']['seconds']:.0f} s, {lab['cold']['peak_mib']} MiB")
         ratio = lab["warm_seconds"] / lab["import_seconds"]
