@@ -15,7 +15,7 @@ from labkit import base_model, tokenization
 from labkit.config import Recipe
 from labkit.data import Splits
 from labkit.fine_tune import classify, fine_tune
-from labkit.hardware import detect
+from labkit.hardware import detect, spare_memory
 from labkit.inference import budget_batches
 
 PLAIN_LENGTH = 512
@@ -77,6 +77,12 @@ class Watch:
         self._began = None
 
 
+def as_in_a_lab() -> None:
+    """Set this process up as a run of the lab is."""
+    spare_memory()
+    torch.set_num_threads(detect().threads)
+
+
 def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Dynamic padding, truncation at 512, float32, AdamW; every other setting the Trainer's own."""
     torch.set_num_threads(detect().threads)
@@ -110,6 +116,7 @@ def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[
     """The lab's own fine-tune as the exercises run it, evaluation after each epoch included."""
     import labkit.fine_tune as module
 
+    as_in_a_lab()
     tokenizer = tokenization.load_tokenizer(checkpoint)
     train, validation, test = (
         tokenised(split, tokenizer, recipe.max_length) for _, split in splits.items()
@@ -153,7 +160,7 @@ def tokenised(posts: datasets.Dataset, tokenizer: Any, limit: int) -> datasets.D
 
 def inference(checkpoint: Path, splits: Splits, recipe: Recipe) -> dict[str, Any]:
     """Tokens per second of classifying the test posts, and the padding among what was computed."""
-    torch.set_num_threads(detect().threads)
+    as_in_a_lab()
     tokenizer = tokenization.load_tokenizer(checkpoint)
     ids = tokenization.encode(tokenizer, list(splits.test["text"]), recipe.max_length)
     model = base_model.load_classifier(checkpoint, splits.labels)
