@@ -8,35 +8,34 @@ lab's own store, so a second run is quick.
 """
 
 import argparse
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from labkit.corpus_checks import SLICES, digest, read_posts
-from labkit.evaluation import METHODS
-from labkit.lab import Lab
+from labkit import lab
+from labkit.data.corpus_checks import SLICES, digest, read_posts
+from labkit.evaluation.metrics import METHODS
+from labkit.plumbing.runner import Run
+from labkit.plumbing.store import Store
 from labkit.profiles import EMBEDDED
-from labkit.store import Store
 
 SEEDS = (42, 43, 44)
 SHOWN = ("majority", "tfidf_logistic", "label_similarity", "embedding_logistic")
 
 
-def corpus_lab(seed: int, store: Store, output: Path) -> Lab:
+def corpus_run(seed: int, store: Store) -> Run:
     """The lab on its own corpus; the seed draws the head, the batches and the dropout."""
-    config = replace(EMBEDDED, recipe=replace(EMBEDDED.recipe, seed=seed))
-    return Lab(config, store, output)
+    return lab.run(replace(EMBEDDED, recipe=replace(EMBEDDED.recipe, seed=seed)), store)
 
 
-def measure(seeds: Sequence[int], store: Store, output: Path) -> dict[str, np.ndarray]:
+def measure(runs: Sequence[Run]) -> dict[str, np.ndarray]:
     """By method, whether each test post is classified right: booleans (draws, posts)."""
-    labs = [corpus_lab(seed, store, output) for seed in seeds]
-    first = labs[0].evaluations
-    tuned = [lab.evaluations["fine_tuned"].correct for lab in labs]
-    return {**{method: first[method].correct for method in SHOWN}, "fine_tuned": np.vstack(tuned)}
+    first = runs[0].evaluations
+    tuned = [run.evaluations["fine_tuned"].correct for run in runs]
+    shown = {method: first[method].correct[np.newaxis] for method in SHOWN}
+    return {**shown, "fine_tuned": np.vstack(tuned)}
 
 
 def table(correct: dict[str, np.ndarray], slices: np.ndarray) -> str:
@@ -61,11 +60,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--store", type=Path, default=Path(".pytest_cache/d/labkit"))
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as output:
-        store = Store(options.store)
-        correct = measure(SEEDS, store, Path(output))
-        slices = np.asarray(corpus_lab(SEEDS[0], store, Path(output)).splits.test["slice"])
-    print(table(correct, slices))
+    runs = [corpus_run(seed, Store(options.store)) for seed in SEEDS]
+    print(table(measure(runs), np.asarray(runs[0].posts.test["slice"])))
     seeds = ", ".join(map(str, SEEDS))
     print(f"\nMeasured on the posts with digest `{digest(read_posts())}`, seeds {seeds}.")
 

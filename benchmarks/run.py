@@ -55,9 +55,9 @@ def main() -> None:
 
 def about(args: argparse.Namespace) -> dict[str, Any]:
     """What a reader needs to judge the numbers: machine, versions, commit, how busy it was."""
-    from labkit.hardware import describe_machine, detect
-    from labkit.lineage import commit
-    from labkit.store import library_versions
+    from labkit.plumbing.hardware import describe_machine, detect
+    from labkit.plumbing.store import library_versions
+    from labkit.release.lineage import commit
 
     return {
         "machine": describe_machine(),
@@ -85,15 +85,21 @@ def apart(args: argparse.Namespace, *step: str) -> dict[str, Any]:
     return json.loads(run.stdout.splitlines()[-1])
 
 
-def subject(args: argparse.Namespace, folder: Path) -> Any:
-    """A lab on the posts asked for, its store in `folder`."""
-    from labkit.lab import Lab
-    from labkit.options import apply
+def subject(args: argparse.Namespace) -> Any:
+    """The lab's configuration for the posts asked for."""
+    from labkit.plugin.options import apply
     from labkit.profiles import EMBEDDED
-    from labkit.store import Store
 
     chosen = {} if args.lab_dataset == "labkit:corpus" else {"dataset": args.lab_dataset}
-    return Lab(apply(EMBEDDED, chosen), Store(folder / "store"), folder / "model")
+    return apply(EMBEDDED, chosen)
+
+
+def run_of(config: Any, folder: Path, progress: Any = None) -> Any:
+    """A run of the lab, its store in `folder`; `progress` listens to it."""
+    from labkit import lab
+    from labkit.plumbing.store import Store
+
+    return lab.run(config, Store(folder / "store"), progress=progress)
 
 
 def gemm_step(args: argparse.Namespace) -> dict[str, Any]:
@@ -108,58 +114,59 @@ def train_step(args: argparse.Namespace, recipe: str, seed: str, posts: str) -> 
     from benchmarks import training
 
     with tempfile.TemporaryDirectory() as name:
-        lab, folder = subject(args, Path(name)), Path(name) / "out"
+        config, folder = subject(args), Path(name) / "out"
         folder.mkdir()
-        settings = replace(lab.config.recipe, epochs=args.epochs, seed=int(seed))
-        splits = training.subset(lab.splits, int(posts))
+        settings = replace(config.recipe, epochs=args.epochs, seed=int(seed))
+        run = run_of(config, Path(name))
+        chosen = training.subset(run.posts, int(posts))
         method = {"plain": training.plain, "lab": training.lab}[recipe]
-        return method(lab.base.folder, splits, settings, folder)
+        return method(run.base, chosen, settings, folder)
 
 
 def inference_step(args: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.training import inference
 
     with tempfile.TemporaryDirectory() as name:
-        lab = subject(args, Path(name))
-        return inference(lab.base.folder, lab.splits, lab.config.recipe)
+        config = subject(args)
+        run = run_of(config, Path(name))
+        return inference(run.base, run.posts, config.recipe)
 
 
 def data_step(args: argparse.Namespace, rows: str) -> dict[str, Any]:
     """Load, clean, split and tokenize synthetic posts, nearly all of them as train posts."""
-    from labkit.lab import Lab
+    from labkit.config import DataSource
     from labkit.profiles import EMBEDDED
-    from labkit.store import Store
 
     with tempfile.TemporaryDirectory() as name:
         folder, count = Path(name), int(rows)
         test_size = max(20, count // 10)
         for split, size in (("train", count - test_size), ("test", test_size)):
             write_posts(folder / "posts" / f"{split}.jsonl", size)
-        source = replace(
-            EMBEDDED.data,
-            source=str(folder / "posts"),
+        selection = replace(
+            EMBEDDED.selection,
             train_size=(count - test_size) * 9 // 10,
             validation_size=(count - test_size) // 20,
         )
-        lab = Lab(replace(EMBEDDED, data=source), Store(folder / "store"), folder / "model")
+        data = DataSource(str(folder / "posts"))
+        run = run_of(replace(EMBEDDED, data=data, selection=selection), folder)
         started = time.perf_counter()
-        tokens = lab.tokens
+        tokens = run.tokens
         seconds = time.perf_counter() - started
         return {"rows": count, "seconds": seconds, "kept": sum(len(s) for _, s in tokens.items())}
 
 
 def memory_step(args: argparse.Namespace) -> dict[str, Any]:
-    """Peak memory in MiB of every stage of a cold lab, all answers in one process; Linux only."""
+    """Peak memory in MiB of every stored stage of a cold lab, all answers in one process; Linux only."""
     from benchmarks.memory import PeakMemory
     from labkit.answers import answer
     from labkit.exercises import EXERCISES
 
+    memory = PeakMemory()
     with tempfile.TemporaryDirectory() as name:
-        plain = subject(args, Path(name))
-        lab = PeakMemory(plain.config, plain.store, plain.output)
+        run = run_of(subject(args), Path(name), memory)
         for exercise in EXERCISES:
-            answer(exercise.id, lab)
-        return {"stages": lab.peaks}
+            answer(exercise.id, run, {})
+        return {"stages": memory.peaks}
 
 
 def write_posts(path: Path, size: int) -> None:

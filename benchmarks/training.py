@@ -11,12 +11,15 @@ import torch
 from torch.optim.optimizer import register_optimizer_step_post_hook
 from transformers import DataCollatorWithPadding, Trainer, TrainingArguments
 
-from labkit import base_model, tokenization
 from labkit.config import Recipe
-from labkit.data import Splits
-from labkit.fine_tune import classify, fine_tune
-from labkit.hardware import detect, spare_memory
-from labkit.inference import budget_batches
+from labkit.data import tokens
+from labkit.data.posts import Posts
+from labkit.model.batches import budget_batches
+from labkit.model.checkpoints import Checkpoint, load_classifier
+from labkit.model.encoding import classify
+from labkit.plumbing.hardware import detect, spare_memory
+from labkit.training.fast.speed import speed_of
+from labkit.training.fine_tune import fine_tune
 
 PLAIN_LENGTH = 512
 GEMM_SIZE = 2048
@@ -83,14 +86,14 @@ def as_in_a_lab() -> None:
     torch.set_num_threads(detect().threads)
 
 
-def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def plain(base: Checkpoint, posts: Posts, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """Dynamic padding, truncation at 512, float32, AdamW; every other setting the Trainer's own."""
     torch.set_num_threads(detect().threads)
-    tokenizer = tokenization.load_tokenizer(checkpoint)
-    train = tokenised(splits.train, tokenizer, PLAIN_LENGTH)
+    tokenizer = tokens.load_tokenizer(base.folder)
+    train = tokenised(posts.train, tokenizer, PLAIN_LENGTH)
     torch.manual_seed(recipe.seed)
     watch = Watch()
-    model = watch.over(base_model.load_classifier(checkpoint, splits.labels).train())
+    model = watch.over(load_classifier(base.folder, posts.labels).train())
     arguments = TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=recipe.epochs,
@@ -108,25 +111,29 @@ def plain(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dic
     started = time.perf_counter()
     trainer.train()
     seconds = time.perf_counter() - started
-    test = tokenised(splits.test, tokenizer, PLAIN_LENGTH)
-    return summary(model.eval(), seconds, train, watch, recipe, test, splits)
+    test = tokenised(posts.test, tokenizer, PLAIN_LENGTH)
+    return summary(model.eval(), seconds, train, watch, recipe, test, posts)
 
 
-def lab(checkpoint: Path, splits: Splits, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def lab(base: Checkpoint, posts: Posts, recipe: Recipe, folder: Path) -> dict[str, Any]:
     """The lab's own fine-tune as the exercises run it, evaluation after each epoch included."""
-    import labkit.fine_tune as module
-
     as_in_a_lab()
-    tokenizer = tokenization.load_tokenizer(checkpoint)
+    tokenizer = tokens.load_tokenizer(base.folder)
     train, validation, test = (
-        tokenised(split, tokenizer, recipe.max_length) for _, split in splits.items()
+        tokenised(split, tokenizer, recipe.max_length) for _, split in posts.items()
     )
-    watch, load = Watch(), base_model.load_classifier
-    module.load_classifier = lambda *args, **kwargs: watch.over(load(*args, **kwargs))
+    watch, speed = Watch(), speed_of(detect(), recipe.batch_size, train)
+    torch.manual_seed(recipe.seed)
+    model = load_classifier(  # as `labkit.training.classifier.new_classifier` does, but watched
+        base.folder,
+        posts.labels,
+        attn_implementation=speed.attention,
+        attention_dropout=recipe.attention_dropout,
+    )
     model, history = fine_tune(
-        checkpoint, tokenizer, train, validation, splits.labels, recipe, detect(), folder
+        watch.over(model), tokenizer, train, validation, recipe, speed, folder
     )
-    return summary(model, history.seconds, train, watch, recipe, test, splits)
+    return summary(model, history.seconds, train, watch, recipe, test, posts)
 
 
 def summary(
@@ -136,12 +143,12 @@ def summary(
     watch: Watch,
     recipe: Recipe,
     test: datasets.Dataset,
-    splits: Splits,
+    posts: Posts,
 ) -> dict[str, Any]:
     """What one training took as a whole, and how fast its steps multiplied matrices."""
     trained = sum(len(ids) for ids in train["input_ids"]) * recipe.epochs
-    logits, _ = classify(model, list(test["input_ids"]))
-    correct = logits.argmax(axis=1) == np.asarray(splits.test["label"])
+    logits = classify(model, list(test["input_ids"])).logits
+    correct = logits.argmax(axis=1) == np.asarray(posts.test["label"])
     return {
         "seconds": seconds,
         "tokens": trained,
@@ -154,16 +161,16 @@ def summary(
 
 def tokenised(posts: datasets.Dataset, tokenizer: Any, limit: int) -> datasets.Dataset:
     """The posts as token ids and labels, nothing else."""
-    ids = tokenization.encode(tokenizer, list(posts["text"]), limit)
+    ids = tokens.encode(tokenizer, list(posts["text"]), limit)
     return datasets.Dataset.from_dict({"input_ids": ids, "label": posts["label"]})
 
 
-def inference(checkpoint: Path, splits: Splits, recipe: Recipe) -> dict[str, Any]:
+def inference(base: Checkpoint, posts: Posts, recipe: Recipe) -> dict[str, Any]:
     """Tokens per second of classifying the test posts, and the padding among what was computed."""
     as_in_a_lab()
-    tokenizer = tokenization.load_tokenizer(checkpoint)
-    ids = tokenization.encode(tokenizer, list(splits.test["text"]), recipe.max_length)
-    model = base_model.load_classifier(checkpoint, splits.labels)
+    tokenizer = tokens.load_tokenizer(base.folder)
+    ids = tokens.encode(tokenizer, list(posts.test["text"]), recipe.max_length)
+    model = load_classifier(base.folder, posts.labels)
     started = time.perf_counter()
     classify(model, ids)
     seconds = time.perf_counter() - started
@@ -172,6 +179,6 @@ def inference(checkpoint: Path, splits: Splits, recipe: Recipe) -> dict[str, Any
     return {"tokens_per_second": sum(lengths) / seconds, "padding": padded / sum(lengths) - 1}
 
 
-def subset(splits: Splits, posts: int) -> Splits:
-    """The splits with the first `posts` train posts."""
-    return replace(splits, train=splits.train.select(range(min(posts, len(splits.train)))))
+def subset(posts: Posts, count: int) -> Posts:
+    """The same with the first `count` train posts."""
+    return replace(posts, train=posts.train.select(range(min(count, len(posts.train)))))

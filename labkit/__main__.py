@@ -13,20 +13,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import options, processes, profiles, settings_file, tracking
+from labkit import profiles
 from labkit.config import LabConfig, ModelSource
 from labkit.errors import LabError
-from labkit.history import new_run_name
+from labkit.plugin import options, settings_file
+from labkit.plumbing import processes
+from labkit.runs import tracking
+from labkit.runs.history import new_run_name
 
 STORE = Path(".pytest_cache", "d", "labkit")  # where the pytest plugin keeps its stages
 NOT_HERE = ("fine-tuned",)
+TOGETHER = "fine_tuned"  # the stage in which the processes of a launcher work together
 
 
 class Lines:
     """Progress as plain lines on standard error."""
 
     def begin(self, stage: str) -> None:
-        self.say(f"{stage} ...")
+        self.say(f"{stage.replace('_', ' ')} ...")
 
     def advance(self, done: float, note: str = "") -> None: ...
 
@@ -100,6 +104,18 @@ def configure(settings: Mapping[str, Any]) -> LabConfig:
     return options.apply(choice.profile, {**settings, "fine-tuned": None})
 
 
+class Leading(Lines):
+    """Progress of the first of several processes: when it trains, it tells the others with what."""
+
+    def __init__(self) -> None:
+        self.key = ""
+
+    def begin(self, stage: str) -> None:
+        super().begin(stage)
+        if stage == TOGETHER:
+            processes.tell(self.key)
+
+
 def run_fine_tune(args: argparse.Namespace) -> int:
     """Train, measure and save; prints the folder with what was measured."""
     if processes.place().rank:
@@ -107,53 +123,69 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     tracker = tracking.run_in(settings["report-to"], Path("reports"), new_run_name(time.time()))
     config = configure(settings)
-    from labkit.lab import Lab
-    from labkit.lineage import Lineage
-    from labkit.store import Store
+    from labkit import lab
+    from labkit.plumbing.store import Store
+    from labkit.release.lineage import Lineage
+    from labkit.release.model_folder import publish
 
-    progress = Lines()
+    progress = Leading()
     if processes.left_alone():
         progress.say(
             "accelerate launch --cpu starts one process; --multi_gpu, also without GPUs, "
             "or torchrun starts several"
         )
     store = Store(args.store, progress=progress)
-    lab = Lab(config, store, args.output, progress, resumable=True, tracker=tracker)
-    lab.check_inputs()
+    run = lab.run(config, store, progress=progress, resumable=True, tracker=tracker)
+    lab.check_inputs(run)
     if tracker:
         tracker.begin()
-    folder = lab.saved_model
-    accuracy = lab.evaluations["fine_tuned"].accuracy
+    progress.key = run.own_key(TOGETHER)  # prepared before the other processes are let in
+    with processes.together(run.hardware.device):
+        run.key(TOGETHER)
+        if run.entries[TOGETHER].reused:
+            processes.tell(None)
+    publish(run.saved_model, args.output)
+    accuracy = run.evaluations["fine_tuned"].accuracy
     measured = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
     if tracker:
-        values = {f"lab/{name}": value for name, value in Lineage.load(folder).metrics.items()}
-        tracker.finish(config, lab.history, values, [folder])
-    print(json.dumps({"model": str(folder), **measured}))
+        record = Lineage.load(args.output)
+        values = {f"lab/{name}": value for name, value in record.metrics.items()}
+        tracker.finish(config, run.fine_tuned.history, values, [args.output])
+    print(json.dumps({"model": str(args.output), **measured}))
     return 0
 
 
 def train_along(args: argparse.Namespace) -> int:
-    """The part of every process but the first: be there when it trains, and say nothing.
+    """The part of every process but the first: be there when it trains, and save nothing.
 
     It joins before it reads anything: what is wrong with the command line or the posts is then
     told once, by the first process, whose end is the end of all.
     """
-    from labkit.hardware import detect
+    from labkit.plumbing.hardware import detect
 
     with processes.together(detect().device):
-        from labkit.lab import Lab
-        from labkit.store import Store
+        from labkit import lab
+        from labkit.plumbing.store import Store
 
-        config = configure(read_settings(args))
-        Lab(config, Store(args.store), args.output, resumable=True).train_along()
+        run = lab.run(configure(read_settings(args)), Store(args.store), resumable=True)
+        told = processes.tell(None)
+        if told is None:
+            return 0  # the first process found the model in its store
+        if told != run.own_key(TOGETHER):
+            raise LabError(
+                f"process {processes.place().rank} would not train with what process 0 does: its "
+                "posts, base model, options, versions or kind of processor are others"
+            )
+        with tempfile.TemporaryDirectory() as scratch:
+            run.compute(TOGETHER, Path(scratch))
     return 0
 
 
 def run_predict(args: argparse.Namespace) -> int:
     """Print one JSON object for each text."""
-    from labkit import given_model
+    from labkit.model.given import resolve
 
-    folder = given_model.resolve(ModelSource(args.model), "MODEL")
+    folder = resolve(ModelSource(args.model), "MODEL").folder
     texts = list(args.texts or read_lines(args.file))
     for line in predictions(folder, texts):
         print(json.dumps(line, ensure_ascii=False))
@@ -175,22 +207,26 @@ def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:
     """Text, label and the probability of every label, for each text."""
     if not texts:
         return
-    from labkit import base_model, tokenization
-    from labkit.evaluation import probabilities
-    from labkit.fine_tune import classify
+    import numpy as np
+    from scipy.special import softmax
 
-    model = base_model.load_classifier(folder)
-    tokenizer = tokenization.load_tokenizer(folder)
+    from labkit.data.tokens import encode, load_tokenizer
+    from labkit.model.checkpoints import load_classifier
+    from labkit.model.encoding import classify
+
+    model = load_classifier(folder)
+    tokenizer = load_tokenizer(folder)
+    labels: dict[Any, str] = model.config.id2label or {}
     limit = min(tokenizer.model_max_length, model.config.max_position_embeddings)
-    logits, _ = classify(model, tokenization.encode(tokenizer, texts, limit))
-    for text, row in zip(texts, probabilities(logits), strict=True):
-        named = {model.config.id2label[i]: float(p) for i, p in enumerate(row)}
+    logits = classify(model, encode(tokenizer, texts, limit)).logits
+    for text, row in zip(texts, softmax(logits.astype(np.float64), axis=-1), strict=True):
+        named = {labels[i]: float(p) for i, p in enumerate(row)}
         yield {"text": text, "label": max(named, key=named.__getitem__), "probabilities": named}
 
 
 def run_verify(args: argparse.Namespace) -> int:
     """Print what holds and what differs."""
-    from labkit.verify import verify
+    from labkit.release.verify import verify
 
     with tempfile.TemporaryDirectory(prefix="labkit-verify-") as scratch:
         findings = list(verify(args.model, args.dataset, Path(scratch)))

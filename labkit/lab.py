@@ -1,299 +1,306 @@
-"""The lab itself: every stage from raw posts to a saved model.
+"""The map of the lab: every stage from raw posts to a saved model, one function each.
 
-`Stages` says what a stage is, `Inputs` has what goes in, `Training` where the model comes from;
-here is what is measured. This is the one path through the data; the exercises only ask.
+A parameter's name says what a stage takes: another stage, a setting of `labkit.config`, or
+`call`, which is the run itself (`labkit.plumbing.runner.Call`) and changes no result. What is `stored` is computed once and
+found again while nothing that it takes has changed; a `stage` is computed in every run. What
+it starts from is found by `labkit.sources`. Heavy libraries are imported by the stage that needs
+them. Start with `run`, or ask for the pytest fixture that has a stage's name.
 """
 
-import json
-from dataclasses import asdict
-from functools import cached_property
+from __future__ import annotations
+
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from safetensors.numpy import load_file
-
-from labkit import base_model, tokenization
-from labkit.config import fingerprint
-from labkit.lineage import commit
-from labkit.saved_model import MODEL_CARD, assemble, publish
-from labkit.stages import Arrays
-from labkit.store import file_digest, library_versions
-from labkit.training import Training
+from labkit import sources
+from labkit.config import LabConfig
+from labkit.errors import LabError
+from labkit.plumbing import processes
+from labkit.plumbing.runner import Run, graph_of, stage, stored
+from labkit.plumbing.store import Store
 
 if TYPE_CHECKING:
-    from labkit.behaviour import Outcome
-    from labkit.evaluation import Evaluation
+    from collections.abc import Mapping
+
+    from labkit.config import Recipe, Selection
+    from labkit.data.files import DataFiles
+    from labkit.data.posts import Embeddings, Posts
+    from labkit.data.probes import Probes
+    from labkit.data.tokens import Tokens
+    from labkit.evaluation.baselines import BaselineScores
+    from labkit.evaluation.behaviour import Outcome
+    from labkit.evaluation.metrics import Evaluations
+    from labkit.evaluation.separation import Separations
+    from labkit.evaluation.zero_shot import ZeroShotScores
+    from labkit.model.checkpoints import Checkpoint
+    from labkit.model.encoding import Predictions
+    from labkit.plumbing.hardware import Hardware
+    from labkit.plumbing.runner import Call
+    from labkit.training.classifier import FineTuned
+    from labkit.training.sweep import Repeatability, Sweep
 
 
-class Lab(Training):
-    """All stages of one configuration, each an attribute."""
+@stored
+def converted(pretrained: Checkpoint, call: Call) -> Checkpoint | None:
+    """A packaged BERT rewritten as the DistilBERT that it is; None for what is one already."""
+    from labkit.model.checkpoints import as_distilbert
 
-    def load_encoder(self) -> Any:
-        """The pre-trained encoder, on the device that computes; not kept, for its memory."""
-        return base_model.load_encoder(self.base).to(self.device)
+    return as_distilbert(pretrained, call.folder) if pretrained.is_bert else None
 
-    @cached_property
-    def probe_embeddings(self) -> np.ndarray:
-        """Unit embeddings (sentences, dim) of the probes."""
 
-        def compute() -> Arrays:
-            from labkit.embeddings import embed
+@stage
+def base(pretrained: Checkpoint, converted: Checkpoint | None) -> Checkpoint:
+    """The base model: the DistilBERT that the lab starts from."""
+    return converted or pretrained
 
-            ids = tokenization.encode(
-                self.base_tokenizer, list(self.probes.texts), self._max_length
-            )
-            return {"embeddings": embed(self.load_encoder(), ids)}
 
-        inputs = {"probes": fingerprint(self.probes), "base": self.base.digest}
-        entry = self._arrays(
-            "probe-embeddings", inputs, compute, ["base_model", "embeddings", "tokenization"]
+@stored
+def posts(
+    data_files: DataFiles, selection: Selection, given: Checkpoint | None, call: Call
+) -> Posts:
+    """Clean train, validation and test posts with their classes."""
+    from labkit.data.posts import load_posts
+
+    return load_posts(data_files, selection, given.labels if given else (), call.scratch)
+
+
+@stored
+def base_tokens(posts: Posts, base: Checkpoint, max_length: int, call: Call) -> Tokens:
+    """Token ids of all posts, by the base model's tokenizer."""
+    from labkit.data.tokens import tokenize
+
+    return tokenize(posts, base.folder, max_length, call.scratch)
+
+
+@stage
+def tokens(posts: Posts, base_tokens: Tokens, given: Checkpoint | None, max_length: int) -> Tokens:
+    """The same as the fine-tuned model reads them: one trained elsewhere has its own tokenizer."""
+    from labkit.data.tokens import tokenize
+
+    return tokenize(posts, given.folder, max_length) if given else base_tokens
+
+
+@stored
+def probes(
+    posts: Posts, base: Checkpoint, max_length: int, split_seed: int, hardware: Hardware
+) -> Probes:
+    """Sentences to compare in pairs, with their embeddings by the base model."""
+    from labkit.data.probes import choose_sentences
+    from labkit.model.encoding import embed_texts
+
+    sentences = choose_sentences(posts, split_seed)
+    return sentences.with_embeddings(embed_texts(base, sentences.texts, max_length, hardware))
+
+
+@stored
+def base_embeddings(
+    base_tokens: Tokens, base: Checkpoint, hardware: Hardware, call: Call
+) -> Embeddings:
+    """Unit embeddings (posts, dim) of every split by the pre-trained encoder."""
+    from labkit.model.encoding import embed_splits
+
+    return embed_splits(base, base_tokens, hardware, call.report)
+
+
+@stored
+def zero_shot(
+    posts: Posts,
+    base_embeddings: Embeddings,
+    base: Checkpoint,
+    nli: Checkpoint | None,
+    label_texts: Mapping[str, str],
+    max_length: int,
+    hardware: Hardware,
+    call: Call,
+) -> ZeroShotScores:
+    """Scores of each zero-shot method on the test posts."""
+    from labkit.evaluation.zero_shot import score
+
+    return score(
+        posts, base_embeddings.test, base, nli, label_texts, max_length, hardware, call.report
+    )
+
+
+@stored
+def baselines(posts: Posts, base_embeddings: Embeddings) -> BaselineScores:
+    """Scores on the test posts of the methods that train no network."""
+    from labkit.evaluation.baselines import score
+
+    return score(posts, base_embeddings)
+
+
+@stored
+def fine_tuned(
+    given: Checkpoint | None,
+    base: Checkpoint,
+    tokens: Tokens,
+    recipe: Recipe,
+    hardware: Hardware,
+    call: Call,
+) -> FineTuned:
+    """The fine-tuned model with its history; one that was trained elsewhere is taken as it is."""
+    from labkit.training.classifier import take, train
+
+    if given:
+        return take(given, tokens, hardware, call.folder)
+    return train(base, tokens, recipe, hardware, call)
+
+
+@stored
+def sweep(
+    given: Checkpoint | None,
+    base: Checkpoint,
+    tokens: Tokens,
+    recipe: Recipe,
+    split_seed: int,
+    hardware: Hardware,
+    call: Call,
+) -> Sweep | None:
+    """Small fine-tunes over learning rates, epochs and seeds; None where the lab trains none."""
+    from labkit.training.sweep import sweep
+
+    return (
+        None
+        if given
+        else sweep(base, tokens, recipe, split_seed, hardware, call.scratch, call.report)
+    )
+
+
+@stored
+def repeatability(
+    given: Checkpoint | None,
+    base: Checkpoint,
+    tokens: Tokens,
+    recipe: Recipe,
+    split_seed: int,
+    hardware: Hardware,
+    call: Call,
+) -> Repeatability | None:
+    """Whether the same seed gives the same weights here, bit for bit; None where not checked."""
+    from labkit.training.sweep import repeat
+
+    if given or hardware.processes > 1:  # the others of several are done when the training is
+        return None
+    return repeat(base, tokens, recipe, split_seed, hardware, call.scratch, call.report)
+
+
+@stored
+def predictions(
+    fine_tuned: FineTuned, tokens: Tokens, hardware: Hardware, call: Call
+) -> Predictions:
+    """Logits and embeddings of every split by the fine-tuned model."""
+    from labkit.model.encoding import classify_splits
+
+    return classify_splits(fine_tuned.folder, tokens, hardware, call.report)
+
+
+@stage
+def evaluations(
+    posts: Posts,
+    zero_shot: ZeroShotScores,
+    baselines: BaselineScores,
+    predictions: Predictions,
+    seed: int,
+) -> Evaluations:
+    """Every method on the test posts, with intervals."""
+    from labkit.evaluation.metrics import evaluate_all
+
+    return evaluate_all(posts, seed, baselines, zero_shot, predictions)
+
+
+@stored
+def behaviours(
+    fine_tuned: FineTuned, posts: Posts, max_length: int, seed: int, hardware: Hardware, call: Call
+) -> tuple[Outcome, ...]:
+    """How the fine-tuned model does on every behaviour that its classes can be tested for."""
+    from labkit.evaluation.behaviour import behaviours_of, examine_all
+    from labkit.model.encoding import load_logits
+
+    model = load_logits(fine_tuned.folder, max_length, hardware)
+    return examine_all(behaviours_of(posts.labels), model, seed, call.report)
+
+
+@stored
+def separation(
+    posts: Posts, base_embeddings: Embeddings, predictions: Predictions, seed: int
+) -> Separations:
+    """How far the classes stand apart before and after the fine-tune, with t-SNE planes."""
+    from labkit.evaluation.separation import compare
+
+    return compare(base_embeddings.test, predictions.embeddings.test, posts.truth.test, seed)
+
+
+@stored
+def saved_model(
+    config: LabConfig,
+    data_files: DataFiles,
+    pretrained: Checkpoint,
+    base: Checkpoint,
+    posts: Posts,
+    fine_tuned: FineTuned,
+    evaluations: Evaluations,
+    repeatability: Repeatability | None,
+    hardware: Hardware,
+    commit: str | None,
+    call: Call,
+) -> Path:
+    """The model as a folder for others: weights, tokenizer, lineage, model card."""
+    from labkit.release import model_folder
+    from labkit.release.lineage import Ingredients
+
+    made_of = Ingredients(
+        config,
+        data_files,
+        pretrained,
+        base,
+        posts,
+        fine_tuned,
+        evaluations,
+        repeatability,
+        hardware,
+        commit,
+        call.durations,
+    )
+    return model_folder.assemble(made_of, call.folder)
+
+
+@stored
+def reload_difference(
+    saved_model: Path, fine_tuned: FineTuned, tokens: Tokens, hardware: Hardware
+) -> float:
+    """Largest difference of a validation logit, before saving against read back from disk."""
+    from labkit.model.encoding import classify_tokens
+
+    read_back = classify_tokens(saved_model, tokens.validation, hardware).logits
+    return float(abs(read_back - fine_tuned.validation_logits).max())
+
+
+GRAPH = graph_of(sources) | graph_of(sys.modules[__name__])
+
+
+def run(config: LabConfig, store: Store, **options: Any) -> Run:
+    """A run of the lab; cheap to make, nothing is computed before it is asked for.
+
+    `options` are those of `Run`: `replace` puts values or functions in the place of stages.
+    """
+    return Run(GRAPH, config.values(), store, **options)
+
+
+def check_inputs(lab: Run) -> None:
+    """Look at what can be checked without torch: the posts and the checkpoints' files.
+
+    Raises LabError for anything a user can mend.
+    """
+    recipe, count = lab.settings["recipe"], processes.place().count
+    if recipe.max_length > lab.base.max_length:
+        raise LabError(
+            f"--lab-max-length {recipe.max_length}: base model {lab.base.name} has positions "
+            f"for {lab.base.max_length} tokens; ask for at most that many"
         )
-        return entry["embeddings"]
-
-    @cached_property
-    def base_embeddings(self) -> Arrays:
-        """Unit embeddings (posts, dim) of every split by the pre-trained encoder."""
-
-        def compute() -> Arrays:
-            from labkit.embeddings import embed
-
-            encoder = self.load_encoder()
-            return self._per_split(
-                self.base_tokens,
-                lambda ids, report: (embed(encoder, ids, report),),
-                ("",),
-            )
-
-        inputs = {"tokens": self._base_tokens.key, "base": self.base.digest}
-        code = ["base_model", "embeddings", "stages"]
-        return self._arrays("base-embeddings", inputs, compute, code)
-
-    @cached_property
-    def zero_shot(self) -> Arrays:
-        """Scores of each zero-shot method on the test posts.
-
-        (posts, labels), and (heads, posts, labels) for `untrained_nli`.
-        """
-        embedded = self.base_embeddings["test"]
-
-        def compute() -> Arrays:
-            from labkit import zero_shot
-
-            texts, names = list(self.splits.test["text"]), self.label_texts
-            scores = {
-                "label_similarity": zero_shot.label_similarity(
-                    embedded, self.load_encoder(), self.base_tokenizer, names
-                )
-            }
-            untrained = base_model.load_classifier(self.base.folder, ("0", "1"))
-            scores["untrained_nli"] = zero_shot.untrained_nli(
-                untrained.to(self.device),
-                self.base_tokenizer,
-                texts,
-                names,
-                self._max_length,
-                report=self.progress.advance,
-            )
-            if self.nli is not None:
-                trained = base_model.load_classifier(self.nli.folder)
-                scores["trained_nli"] = zero_shot.trained_nli(
-                    trained.to(self.device),
-                    tokenization.load_tokenizer(self.nli.folder),
-                    texts,
-                    names,
-                    self._max_length,
-                    report=self.progress.advance,
-                )
-            return scores
-
-        inputs = {
-            "tokens": self._base_tokens.key,
-            "base": self.base.digest,
-            "nli": self.nli.digest if self.nli else None,
-            "label_texts": self.label_texts,
-        }
-        code = ["base_model", "zero_shot", "tokenization"]
-        return self._arrays("zero-shot", inputs, compute, code)
-
-    @cached_property
-    def behaviours(self) -> tuple["Outcome", ...]:
-        """How the fine-tuned model does on every behaviour that its classes can be tested for."""
-        from labkit import behaviour
-
-        def build(folder: Path) -> None:
-            from labkit.fine_tune import classify
-
-            model = base_model.load_classifier(self.fine_tuned_folder).to(self.device)
-
-            def logits(texts: list[str]) -> np.ndarray:
-                return classify(
-                    model, tokenization.encode(self.tokenizer, texts, self._max_length)
-                )[0]
-
-            seed, claims = self.config.recipe.seed, behaviour.behaviours_of(self.splits.labels)
-            outcomes = []
-            for done, claim in enumerate(claims):
-                self.progress.advance(done / len(claims), claim.name)
-                outcomes.append(behaviour.examine(claim, logits, seed))
-            behaviour.save(outcomes, folder / "behaviours.json")
-
-        inputs = {
-            "fine_tuned": self._fine_tuned.key,
-            "max_length": self._max_length,
-            "seed": self.config.recipe.seed,
-            "hypothesis": library_versions(["hypothesis"]),
-        }
-        code = ["behaviour", "grammar", "evaluation", "statistics", "fine_tune", "inference"]
-        entry = self._stage("behaviours", inputs, build, code)
-        return behaviour.load(entry.path / "behaviours.json")
-
-    @cached_property
-    def predictions(self) -> Arrays:
-        """Of the fine-tuned model: `logits_<split>` and `embeddings_<split>`."""
-
-        def compute() -> Arrays:
-            from labkit.fine_tune import classify
-
-            model = base_model.load_classifier(self.fine_tuned_folder).to(self.device)
-            return self._per_split(
-                self.tokens,
-                lambda ids, report: classify(model, ids, report),
-                ("logits_", "embeddings_"),
-            )
-
-        inputs = {"fine_tuned": self._fine_tuned.key, "tokens": self._tokens.key}
-        code = ["base_model", "fine_tune", "stages"]
-        return self._arrays("predictions", inputs, compute, code)
-
-    @cached_property
-    def baselines(self) -> Arrays:
-        """Scores (posts, classes) on the test posts of the methods that train no network."""
-        frozen = self.base_embeddings
-
-        def compute() -> Arrays:
-            from labkit import baselines
-
-            train, test = self.truth["train"], self.truth["test"]
-            texts = {name: list(split["text"]) for name, split in self.splits.items()}
-            return {
-                "majority": baselines.majority(train, len(test), len(self.splits.labels)),
-                "tfidf_logistic": baselines.tfidf_logistic(texts["train"], train, texts["test"]),
-                "embedding_logistic": baselines.embedding_logistic(
-                    frozen["train"], train, frozen["test"]
-                ),
-            }
-
-        inputs = {"tokens": self._base_tokens.key, "base": self.base.digest}
-        return self._arrays("baselines", inputs, compute, ["baselines"])
-
-    @cached_property
-    def zero_shot_evaluations(self) -> dict[str, "Evaluation"]:
-        """The zero-shot methods and the majority class on the test posts; trains nothing."""
-        return self._evaluate({"majority": self.baselines["majority"], **self.zero_shot})
-
-    @cached_property
-    def evaluations(self) -> dict[str, "Evaluation"]:
-        """Every method on the test posts, by method."""
-        others = {name: scores for name, scores in self.baselines.items() if name != "majority"}
-        fine_tuned = {"fine_tuned": self.predictions["logits_test"]}
-        return self.zero_shot_evaluations | self._evaluate(others | fine_tuned)
-
-    def _evaluate(self, scores: Arrays) -> dict[str, "Evaluation"]:
-        from labkit.evaluation import evaluate
-
-        seed = self.config.recipe.seed
-        return {
-            name: evaluate(name, array, self.truth["test"], seed) for name, array in scores.items()
-        }
-
-    @cached_property
-    def planes(self) -> Arrays:
-        """t-SNE planes (posts, 2) of the test posts `before` and `after`, and their `rows`."""
-        spaces = self._spaces
-
-        def compute() -> Arrays:
-            from labkit.separation import subsample, tsne
-
-            seed = self.config.recipe.seed
-            rows = subsample(self.truth["test"], seed)
-            planes = {name: tsne(space[rows], seed) for name, space in spaces.items()}
-            return {"rows": rows, **planes}
-
-        return self._arrays("t-sne", self._before_and_after, compute, ["separation"])
-
-    @cached_property
-    def separations(self) -> dict[str, Any]:
-        """`Separation` of the test posts before and after the fine-tune, as plain dicts."""
-        spaces = self._spaces
-
-        def build(folder: Path) -> None:
-            from labkit.separation import separation, subsample
-
-            seed = self.config.recipe.seed
-            truth = self.truth["test"]
-            rows = subsample(truth, seed)
-            measured = {
-                name: asdict(separation(space[rows], truth[rows], seed))
-                for name, space in spaces.items()
-            }
-            (folder / "separations.json").write_text(json.dumps(measured))
-
-        entry = self._stage("separation", self._before_and_after, build, ["separation"])
-        return json.loads((entry.path / "separations.json").read_text())
-
-    @cached_property
-    def saved_model(self) -> Path:
-        """The fine-tuned model with lineage and model card, published to `output`."""
-        _ = self.evaluations, self.repeatability  # first, so that their stages keep their own time
-
-        def build(folder: Path) -> None:
-            assemble(self, folder)
-
-        inputs = {
-            **self._before_and_after,
-            "config": self.config.to_dict(),
-            "zero_shot": self.entries["zero-shot"].key,
-            "bit_for_bit": self.repeatability,
-            "commit": commit(),
-            "card": file_digest(MODEL_CARD),
-        }
-        code = ["saved_model"]
-        entry = self._stage("saved-model", inputs, build, code)
-        publish(entry.path, self.output)
-        return self.output
-
-    @cached_property
-    def reload_difference(self) -> float:
-        """Largest difference of a validation logit, before saving against read back from disk."""
-
-        def compute() -> Arrays:
-            from labkit.fine_tune import IN_MEMORY, classify
-
-            model = base_model.load_classifier(self.saved_model).to(self.device)
-            logits, _ = classify(model, list(self.tokens.validation["input_ids"]))
-            before = load_file(str(self.fine_tuned_folder / IN_MEMORY))["logits"]
-            return {"difference": np.abs(logits - before).max(keepdims=True)}
-
-        inputs = {
-            "weights": file_digest(self.saved_model / base_model.WEIGHTS),
-            "fine_tuned": self._fine_tuned.key,
-        }
-        entry = self._arrays("reload", inputs, compute, ["base_model", "fine_tune"])
-        return float(entry["difference"].max())
-
-    @property
-    def _spaces(self) -> dict[str, np.ndarray]:
-        """Embeddings (posts, dim) of the test posts before and after the fine-tune."""
-        return {
-            "before": self.base_embeddings["test"],
-            "after": self.predictions["embeddings_test"],
-        }
-
-    @property
-    def _before_and_after(self) -> dict[str, Any]:
-        return {
-            "fine_tuned": self._fine_tuned.key,
-            "tokens": self._tokens.key,
-            "seed": self.config.recipe.seed,
-        }
+    if recipe.batch_size % count:
+        raise LabError(
+            f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
+            f"ask for a multiple of {count}"
+        )
+    _ = lab.posts, lab.nli

@@ -10,7 +10,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from labkit.config import DataSource, LabConfig, ModelSource
+from labkit.config import DataSource, LabConfig, ModelSource, Selection
 
 GROUP_TEXTS = {"rec.sport.baseball": "baseball", "sci.space": "space"}
 GROUPS = tuple(GROUP_TEXTS)
@@ -22,12 +22,9 @@ DISTILBERT = LabConfig(
         revision="12040accade4e8a0f71eabdb258fecc2e7e948be",
         sha256="5e3f1108e3cb34ee048634875d8482665b65ac713291a7e32396fb18f6ff0063",
     ),
-    data=DataSource(
-        "SetFit/20_newsgroups",
-        revision="f1b91292074e7cfb69be58b642d583ec262f30ed",
-        labels=GROUPS,
-        label_texts=GROUP_TEXTS,
-    ),
+    data=DataSource("SetFit/20_newsgroups", "f1b91292074e7cfb69be58b642d583ec262f30ed"),
+    selection=Selection(labels=GROUPS),
+    label_texts=GROUP_TEXTS,
     nli_model=ModelSource(
         "huggingface/distilbert-base-uncased-finetuned-mnli",
         revision="ddf0c21bb075b7fbdcf287471d7261f1bd88b9ff",
@@ -41,7 +38,9 @@ EMBEDDED = LabConfig(
         revision="0.1.0",
         sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
     ),
-    data=DataSource("labkit:corpus", labels=GROUPS, label_texts=GROUP_TEXTS),
+    data=DataSource("labkit:corpus"),
+    selection=Selection(labels=GROUPS),
+    label_texts=GROUP_TEXTS,
 )
 
 PROFILES = {profile.profile: profile for profile in (EMBEDDED, DISTILBERT)}

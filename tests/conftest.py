@@ -1,15 +1,17 @@
 """Small subjects that all tests share."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from labkit.config import DataSource, LabConfig, ModelSource, Recipe
-from labkit.hardware import THREAD_VARIABLES
+from labkit import lab
+from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
+from labkit.plumbing.hardware import THREAD_VARIABLES
+from labkit.plumbing.runner import Run
+from labkit.plumbing.store import Store
 from tests.subjects import LABELS, write_checkpoint, write_dataset
 
 # Deadlines are off: where a model runs, the first example loads it. `lab` always searches the same
@@ -72,20 +74,14 @@ def tiny_config(tiny_checkpoint: Path, tiny_dataset: Path) -> LabConfig:
     return LabConfig(
         profile="embedded",
         base_model=ModelSource(str(tiny_checkpoint)),
-        data=DataSource(
-            str(tiny_dataset),
-            labels=LABELS,
-            label_texts={LABELS[0]: "baseball", LABELS[1]: "space"},
-        ),
-        recipe=replace(Recipe(), learning_rate=5e-3, max_length=64, batch_size=8),
+        data=DataSource(str(tiny_dataset)),
+        selection=Selection(labels=LABELS),
+        label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
+        recipe=Recipe(learning_rate=5e-3, max_length=64, batch_size=8),
     )
 
 
 @pytest.fixture(scope="session")
-def tiny_lab(tiny_config: LabConfig, tmp_path_factory: pytest.TempPathFactory):
+def tiny_lab(tiny_config: LabConfig, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A lab on the tiny subjects, all of whose stages take a few seconds together."""
-    from labkit.lab import Lab
-    from labkit.store import Store
-
-    folder = tmp_path_factory.mktemp("tiny-lab")
-    return Lab(tiny_config, Store(folder / "store"), folder / "model")
+    return lab.run(tiny_config, Store(tmp_path_factory.mktemp("tiny-lab") / "store"))

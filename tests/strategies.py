@@ -1,13 +1,19 @@
-"""What the property-based tests search in: posts, any text, labels, scores, configurations.
+"""What the property-based tests search in: posts, any text, labels, scores, records.
 
 Every strategy shrinks towards the shortest and plainest example.
 """
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from functools import cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
-from labkit.config import DataSource, LabConfig, ModelSource, Recipe
+from labkit.config import Setting, settings_of
 
 WORDS = (
     *("the", "a", "it", "was", "they", "said", "again", "we", "on", "not"),
@@ -116,44 +122,67 @@ def seeds() -> st.SearchStrategy[int]:
     return st.integers(0, 2**32 - 1)
 
 
-def recipes() -> st.SearchStrategy[Recipe]:
-    """Hyperparameters that a training could have."""
-    share = st.floats(0, 1, allow_nan=False)
-    return st.builds(
-        Recipe,
-        epochs=st.integers(1, 9),
-        batch_size=st.integers(1, 512),
-        learning_rate=st.floats(1e-9, 1.0),
-        warmup=share,
-        weight_decay=share,
-        max_length=st.integers(2, 512),
-        seed=seeds(),
-    )
+JSON_VALUES = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
+)
 
 
-def configurations() -> st.SearchStrategy[LabConfig]:
-    """Configurations with any names in them, Unicode included."""
-    name, maybe = st.text(min_size=1, max_size=12), st.none() | st.text(max_size=12)
-    model = st.builds(ModelSource, source=name, revision=maybe, sha256=maybe)
-    size = st.none() | st.integers(1, 10**6)
-    names = st.lists(name, min_size=2, max_size=4, unique=True).map(tuple)
-    data = st.builds(
-        DataSource,
-        source=name,
-        revision=maybe,
-        text_column=name,
-        label_column=st.none() | name,
-        labels=names,
-        label_texts=st.dictionaries(name, name, max_size=4),
-        train_size=size,
-        validation_size=size,
-        seed=seeds(),
-    )
-    return st.builds(
-        LabConfig,
-        profile=name,
-        base_model=model,
-        data=data,
-        nli_model=st.none() | model,
-        recipe=recipes(),
-    )
+@cache
+def any_of(kind: Any) -> st.SearchStrategy[Any]:
+    """Values of a type; of a dataclass instances in which every field varies, within its bounds.
+
+    Numbers are finite, and `Any` is a value of JSON: what a record may hold.
+    """
+    if is_dataclass(kind):
+        hints, settings = get_type_hints(kind), dict(settings_of(kind).values())
+        given = {
+            one.name: _setting(hints[one.name], settings[one])
+            if one in settings
+            else any_of(hints[one.name])
+            for one in fields(kind)
+        }
+        return st.builds(kind, **given)
+    origin, parts = get_origin(kind), get_args(kind)
+    if origin in (Union, UnionType):
+        return st.one_of([any_of(part) for part in parts])
+    if origin is tuple and parts[1:] != (...,):
+        return st.tuples(*map(any_of, parts))
+    if origin in (tuple, list):
+        return st.lists(any_of(parts[0]), max_size=3).map(origin)
+    if origin in (dict, Mapping):
+        return st.dictionaries(*map(any_of, parts), max_size=3)
+    return PLAIN[kind]
+
+
+PLAIN: dict[Any, st.SearchStrategy[Any]] = {
+    str: st.text(max_size=12),
+    int: st.integers(),
+    float: st.floats(allow_nan=False, allow_infinity=False),
+    bool: st.booleans(),
+    type(None): st.none(),
+    Any: JSON_VALUES,
+}
+
+
+def _setting(kind: Any, about: Setting) -> st.SearchStrategy[Any]:
+    """Values of a type that a setting takes."""
+    if get_origin(kind) is UnionType:
+        return st.one_of([_setting(part, about) for part in get_args(kind)])
+    if kind is str:
+        return any_of(str).filter(str.strip)
+    if kind is int:
+        return st.integers(about.low, about.high)
+    if kind is float:
+        return st.floats(about.low, about.high, exclude_min=about.open, allow_infinity=False)
+    return any_of(kind)
+
+
+def parts_of(kind: Any) -> set[type]:
+    """A dataclass, and every other that a value of it can hold."""
+    inner: set[Any] = {kind} if is_dataclass(kind) else set()
+    hints = get_type_hints(kind).values() if is_dataclass(kind) else get_args(kind)
+    return inner.union(*map(parts_of, hints))

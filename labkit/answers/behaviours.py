@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from labkit.answers.model import Listing, Table, percent, percent_interval
-from labkit.behaviour import Outcome, missing_topics
+from labkit.evaluation.behaviour import Outcome, missing_topics
+from labkit.report.blocks import Listing, Table
+from labkit.report.wording import percent, percent_interval
 
 RATED = {
     "minimum functionality": "minimum_functionality_high",

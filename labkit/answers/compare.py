@@ -1,9 +1,9 @@
 """Exercise 5: all methods side by side, and the classes in embedding space before and after."""
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
-from labkit import evidence_plots, plots
 from labkit.answers.behaviours import (
     behaviour_table,
     behaviour_values,
@@ -11,46 +11,58 @@ from labkit.answers.behaviours import (
     not_applicable,
 )
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.answers.model import Answer, Table, percent, percent_interval, with_interval
-from labkit.evaluation import Evaluation, best_zero_shot, probabilities
-from labkit.lab import Lab
-from labkit.statistics import Estimate, calibration, confusion
+from labkit.data.posts import Posts
+from labkit.evaluation.behaviour import Outcome
+from labkit.evaluation.intervals import Estimate, calibration, confusion
+from labkit.evaluation.metrics import Draws, Evaluation, Evaluations, best_zero_shot
+from labkit.evaluation.separation import Separations
+from labkit.model.encoding import Predictions
+from labkit.report.answer import Answer
+from labkit.report.blocks import Table
+from labkit.report.plots import methods as plots
+from labkit.report.plots.behaviours import failure_rates
+from labkit.report.plots.embeddings import embedding_planes
+from labkit.report.wording import percent, percent_interval, with_interval
 
 
-def answer(lab: Lab) -> Answer:
-    labels, truth = lab.splits.labels, lab.truth["test"]
-    evaluations = lab.evaluations
+def answer(
+    posts: Posts,
+    evaluations: Evaluations,
+    predictions: Predictions,
+    separation: Separations,
+    behaviours: tuple[Outcome, ...],
+    seed: int,
+) -> Answer:
+    labels, truth = posts.labels, posts.truth.test
+    logits = predictions.logits.test
     tuned, zero_shot = evaluations["fine_tuned"], best_zero_shot(evaluations)
-    before, after = (lab.separations[when] for when in ("before", "after"))
+    before, after = separation.before, separation.after
     probe = evaluations["embedding_logistic"]
-    slices = slice_accuracies(lab, tuned)
-    planes = lab.planes
-    sureness = calibration(
-        probabilities(lab.predictions["logits_test"]), truth, lab.config.recipe.seed
-    )
+    slices = slice_accuracies(posts, tuned)
+    sureness = calibration(softmax(logits.astype(np.float64), axis=-1), truth, seed)
     matrices = {
-        evaluation.name: confusion(truth, evaluation.predicted[0], len(labels))
+        evaluation.name: confusion(truth, evaluation.predicted, len(labels))
         for evaluation in (zero_shot, tuned)
     }
     values = {
-        "silhouette_before": before["silhouette"],
-        "silhouette_after": after["silhouette"],
-        "silhouette_gain": after["silhouette"] - before["silhouette"],
-        "silhouette_null_high": after["null_high"],
-        "silhouette_after_p": after["p_value"],
+        "silhouette_before": before.silhouette,
+        "silhouette_after": after.silhouette,
+        "silhouette_gain": after.silhouette - before.silhouette,
+        "silhouette_null_high": after.null_high,
+        "silhouette_after_p": after.p_value,
         **with_interval("calibration_error", sureness.error),
-        **behaviour_values(lab.behaviours),
+        **behaviour_values(behaviours),
     }
     for method, evaluation in evaluations.items():
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
     return Answer(
         "compare",
-        f"silhouette {before['silhouette']:.2f} before, {after['silhouette']:.2f} after",
+        f"silhouette {before.silhouette:.2f} before, {after.silhouette:.2f} after",
         f"The silhouette of the classes in the full embedding space, over "
-        f"{sampled(len(planes['rows']), len(truth))}, goes from "
-        f"{before['silhouette']:.2f} before to {after['silhouette']:.2f} after fine-tuning "
-        f"(1 is perfect, 0 is none; shuffled labels reach {after['null_high']:.2f} at most). "
+        f"{sampled(len(separation.rows), len(truth))}, goes from "
+        f"{before.silhouette:.2f} before to {after.silhouette:.2f} after fine-tuning "
+        f"(1 is perfect, 0 is none; shuffled labels reach {after.null_high:.2f} at most). "
         f"Logistic regression on the frozen embeddings already gets "
         f"{percent_interval(probe.accuracy)}, fine-tuning {percent_interval(tuned.accuracy)}. "
         f"{worst_slice(slices)}How sure the fine-tuned model is and how often it is right differ "
@@ -62,17 +74,17 @@ def answer(lab: Lab) -> Answer:
             plots.confusion_pair(matrices, labels),
             classification_report(tuned, truth, labels),
             *([slice_table(tuned, slices)] if slices else []),
-            plots.embedding_planes(
-                {"before": planes["before"], "after": planes["after"]},
-                {"before": before["silhouette"], "after": after["silhouette"]},
-                truth[planes["rows"]],
+            embedding_planes(
+                {"before": separation.plane_before, "after": separation.plane_after},
+                {"before": before.silhouette, "after": after.silhouette},
+                truth[separation.rows],
                 labels,
             ),
-            confident_mistakes(lab, tuned, lab.predictions["logits_test"]),
-            evidence_plots.reliability(sureness, tuned.name),
-            evidence_plots.failure_rates(lab.behaviours),
-            behaviour_table(lab.behaviours),
-            *counter_examples(lab.behaviours, labels),
+            confident_mistakes(posts, tuned, logits),
+            plots.reliability(sureness, tuned.name),
+            failure_rates(behaviours),
+            behaviour_table(behaviours),
+            *counter_examples(behaviours, labels),
         ),
         not_applicable=not_applicable(labels),
     )
@@ -93,7 +105,7 @@ def worst_slice(slices: dict[str, tuple[int, Estimate]]) -> str:
     return f"Its worst slice is {name}: {percent(estimate.value)} of {posts} posts. "
 
 
-def comparison_table(evaluations: list[Evaluation]) -> Table:
+def comparison_table(evaluations: list[Evaluation | Draws]) -> Table:
     """Accuracy and macro F1 of every method with intervals, best first."""
     ranked = sorted(evaluations, key=lambda evaluation: -evaluation.accuracy.value)
     return Table(
@@ -113,11 +125,11 @@ def comparison_table(evaluations: list[Evaluation]) -> Table:
 
 
 def classification_report(
-    evaluation: Evaluation, truth: np.ndarray, labels: tuple[str, ...]
+    evaluation: Evaluation | Draws, truth: np.ndarray, labels: tuple[str, ...]
 ) -> Table:
     """Precision, recall, F1 and posts by class."""
     columns = precision_recall_fscore_support(
-        truth, evaluation.predicted[0], labels=range(len(labels)), zero_division=0
+        truth, evaluation.predicted, labels=range(len(labels)), zero_division=0
     )
     return Table(
         f"Classification report: {evaluation.name}",

@@ -2,25 +2,34 @@
 
 from typing import Any
 
-from labkit import evidence_plots, plots
-from labkit.answers.model import Answer, Block, Table, percent, percent_interval, with_interval
-from labkit.evaluation import best_zero_shot
-from labkit.lab import Lab
-from labkit.statistics import Estimate, mcnemar, paired_difference
-from labkit.sweep import Sweep
+import numpy as np
+
+from labkit.evaluation.intervals import Estimate, accuracy, mcnemar, paired_difference
+from labkit.evaluation.metrics import Evaluations, best_zero_shot
+from labkit.report.answer import Answer
+from labkit.report.blocks import Block, Table
+from labkit.report.plots.learning_rates import learning_rates
+from labkit.report.plots.training import training_curves
+from labkit.report.wording import percent, percent_interval, with_interval
+from labkit.training.classifier import FineTuned
+from labkit.training.history import History
+from labkit.training.sweep import Sweep
 
 ELSEWHERE = "The model was trained elsewhere; nothing was trained here."
 
 
-def answer(lab: Lab) -> Answer:
-    tuned, zero_shot = lab.evaluations["fine_tuned"], best_zero_shot(lab.evaluations)
-    margin = paired_difference(tuned.hit_rate, zero_shot.hit_rate, lab.config.recipe.seed)
-    p_value = mcnemar(tuned.correct[0], zero_shot.correct[0])
-    said, values, blocks = training(lab) if lab.trains else (ELSEWHERE, {}, ())
+def answer(
+    evaluations: Evaluations, fine_tuned: FineTuned, sweep: Sweep | None, seed: int
+) -> Answer:
+    tuned, zero_shot = evaluations["fine_tuned"], best_zero_shot(evaluations)
+    margin = paired_difference(tuned.hit_rate, zero_shot.hit_rate, seed)
+    p_value = mcnemar(tuned.correct, zero_shot.correct)
+    history = fine_tuned.history
+    said, values, blocks = training(history, sweep) if history and sweep else (ELSEWHERE, {}, ())
     return Answer(
         "fine_tune",
         f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on zero-shot",
-        f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct[0])} test "
+        f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct)} test "
         f"posts, {against(margin)} the best zero-shot method (exact McNemar "
         f"p = {p_value:.2g}). {said}",
         {
@@ -41,12 +50,10 @@ def against(margin: Estimate) -> str:
     return f"{value:.1f} points ({min(ends):.1f} to {max(ends):.1f}) {word} than"
 
 
-def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
+def training(history: History, sweep: Sweep) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     """How the training went: in words, in numbers, and for the report."""
-    history = lab.history
     first, last = history.epochs[0], history.epochs[-1]
     moved = "fell" if last.train_loss < first.train_loss else "rose"
-    sweep = lab.sweep
     luck = sweep.seed_accuracies
     return (
         f"Training loss {moved} from {first.train_loss:.2f} in the first epoch to "
@@ -62,20 +69,15 @@ def training(lab: Lab) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
             "epochs": len(history.epochs),
             "steps": history.steps,
             "train_seconds": history.seconds,
-            "learning_rate_shortfall": sweep.shortfall,
+            "learning_rate_shortfall": shortfall(sweep),
             "seed_accuracy_low": float(luck.min()),
             "seed_accuracy_high": float(luck.max()),
         },
-        (
-            plots.training_curves(history),
-            epoch_table(lab),
-            evidence_plots.learning_rates(sweep),
-            seed_table(sweep),
-        ),
+        (training_curves(history), epoch_table(history), learning_rates(sweep), seed_table(sweep)),
     )
 
 
-def epoch_table(lab: Lab) -> Table:
+def epoch_table(history: History) -> Table:
     """Losses and validation accuracy by epoch, the kept epoch marked."""
     return Table(
         "By epoch",
@@ -87,11 +89,18 @@ def epoch_table(lab: Lab) -> Table:
                 f"{epoch.validation_loss:.3f}",
                 f"{100 * epoch.validation_accuracy:.1f} %",
             )
-            for epoch in lab.history.epochs
+            for epoch in history.epochs
         ),
-        best=lab.history.best_epoch - 1,
+        best=history.best_epoch - 1,
         mark="kept",
     )
+
+
+def shortfall(sweep: Sweep) -> float:
+    """How far the best cell of the grid lies above the interval of the recipe; below 0 is noise."""
+    hits = round(float(sweep.accuracies[1, -1]) * sweep.validation)
+    recipe = accuracy(np.arange(sweep.validation) < hits)
+    return float(sweep.accuracies.max()) - recipe.high
 
 
 def seed_table(sweep: Sweep) -> Table:

@@ -1,31 +1,32 @@
 """Where a method goes wrong: by slice of the corpus, and post by post."""
 
 import numpy as np
+from scipy.special import softmax
 
-from labkit.answers.model import Mistake, Mistakes, Table, percent_interval
-from labkit.evaluation import Evaluation, probabilities
-from labkit.lab import Lab
-from labkit.statistics import Estimate, accuracy
+from labkit.data.posts import Posts
+from labkit.evaluation.intervals import Estimate, accuracy
+from labkit.evaluation.metrics import Draws, Evaluation
+from labkit.report.blocks import Mistake, Mistakes, Table
+from labkit.report.wording import percent_interval
 
 SHOWN = 5
 SHARPNESS = 20.0  # cosines differ little; scaled up so that the confidences spread out
 
 
-def slice_accuracies(lab: Lab, evaluation: Evaluation) -> dict[str, tuple[int, Estimate]]:
+def slice_accuracies(
+    posts: Posts, evaluation: Evaluation | Draws
+) -> dict[str, tuple[int, Estimate]]:
     """Posts and accuracy by slice of the test split; empty where the corpus has no slices."""
-    if "slice" not in lab.splits.test.column_names:
+    if "slice" not in posts.test.column_names:
         return {}
-    slices = np.asarray(lab.splits.test["slice"])
+    slices = np.asarray(posts.test["slice"])
     return {
-        str(name): (
-            int((slices == name).sum()),
-            accuracy(evaluation.correct[0][slices == name]),
-        )
+        str(name): (int((slices == name).sum()), accuracy(evaluation.correct[slices == name]))
         for name in np.unique(slices)
     }
 
 
-def slice_table(evaluation: Evaluation, slices: dict[str, tuple[int, Estimate]]) -> Table:
+def slice_table(evaluation: Evaluation | Draws, slices: dict[str, tuple[int, Estimate]]) -> Table:
     """Accuracy by slice, worst first."""
     ranked = sorted(slices.items(), key=lambda item: item[1][1].value)
     return Table(
@@ -35,7 +36,9 @@ def slice_table(evaluation: Evaluation, slices: dict[str, tuple[int, Estimate]])
     )
 
 
-def confident_mistakes(lab: Lab, evaluation: Evaluation, scores: np.ndarray) -> Mistakes:
+def confident_mistakes(
+    posts: Posts, evaluation: Evaluation | Draws, scores: np.ndarray
+) -> Mistakes:
     """The posts that a method got wrong with the highest confidence.
 
     Of a method that was drawn several times, the first draw's.
@@ -43,11 +46,11 @@ def confident_mistakes(lab: Lab, evaluation: Evaluation, scores: np.ndarray) -> 
     if scores.ndim == 3:
         scores = scores[0]
     if evaluation.method == "label_similarity":
-        scores = probabilities(SHARPNESS * scores)
+        scores = softmax(SHARPNESS * scores, axis=-1)
     elif evaluation.method == "fine_tuned":
-        scores = probabilities(scores)
-    labels, truth = lab.splits.labels, lab.truth["test"]
-    predicted = evaluation.predicted[0]
+        scores = softmax(scores.astype(np.float64), axis=-1)
+    labels, truth = posts.labels, posts.truth.test
+    predicted = evaluation.predicted
     confidence = scores.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
     rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN]
@@ -55,7 +58,7 @@ def confident_mistakes(lab: Lab, evaluation: Evaluation, scores: np.ndarray) -> 
         f"Most confident mistakes: {evaluation.name}",
         tuple(
             Mistake(
-                lab.splits.test[int(row)]["text"],
+                posts.test[int(row)]["text"],
                 labels[truth[row]],
                 labels[predicted[row]],
                 float(confidence[row]),

@@ -2,23 +2,25 @@
 
 import numpy as np
 
-from labkit import plots
-from labkit.answers.model import Answer, Listing, with_interval
-from labkit.lab import Lab
-from labkit.similarity import (
+from labkit.data.posts import Posts
+from labkit.data.probes import Probes
+from labkit.evaluation.similarity import (
     cosine_similarity,
     nearest_topic_share,
     pair_similarities,
     topic_gap,
 )
+from labkit.report.answer import Answer
+from labkit.report.blocks import Listing
+from labkit.report.plots import embeddings as plots
+from labkit.report.wording import with_interval
 
 
-def answer(lab: Lab) -> Answer:
-    probes, labels = lab.probes, lab.splits.labels
+def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
     topics = np.array(probes.topics)
-    similarity = cosine_similarity(lab.probe_embeddings, lab.probe_embeddings)
+    similarity = cosine_similarity(probes.embeddings, probes.embeddings)
     same, different = pair_similarities(similarity, topics)
-    gap = topic_gap(similarity, topics, lab.config.recipe.seed)
+    gap = topic_gap(similarity, topics, seed)
     nearest = nearest_topic_share(similarity, topics)
     return Answer(
         "pretrained_knowledge",
@@ -35,7 +37,7 @@ def answer(lab: Lab) -> Answer:
             "sentences": len(topics),
         },
         (
-            plots.similarity_heat_map(similarity, probes.topics, labels),
+            plots.similarity_heat_map(similarity, probes.topics, posts.labels),
             plots.pair_histogram(same, different),
             Listing("Sentences compared", "\n".join(probes.texts)),
         ),

@@ -1,13 +1,13 @@
 """Exercise 6: the files of the saved model, their size against the original, and its lineage."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 
-from labkit.answers.model import Answer, Listing, Table
-from labkit.base_model import WEIGHTS
-from labkit.lab import Lab
-from labkit.lineage import Lineage
+from labkit.model.checkpoints import WEIGHTS, Checkpoint
+from labkit.plumbing.results import plain
+from labkit.release.lineage import Lineage
+from labkit.report.answer import Answer
+from labkit.report.blocks import Listing, Table
 
 MEGABYTE = 1e6
 PURPOSE = {
@@ -22,11 +22,10 @@ PURPOSE = {
 }
 
 
-def answer(lab: Lab) -> Answer:
-    folder = lab.saved_model
+def answer(saved_model: Path, base: Checkpoint, reload_difference: float) -> Answer:
+    folder = saved_model
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
-    ratio = sizes[WEIGHTS] / lab.base.size
-    difference = lab.reload_difference
+    ratio = sizes[WEIGHTS] / base.size
     record = Lineage.load(folder)
     return Answer(
         "save_and_track",
@@ -34,18 +33,18 @@ def answer(lab: Lab) -> Answer:
         f"the original's",
         f"A fine-tuned model is {len(sizes)} files, {sum(sizes.values()) / MEGABYTE:.1f} MB "
         f"together: {', '.join(sizes)}. Its weights are {sizes[WEIGHTS] / MEGABYTE:.1f} MB, "
-        f"{ratio:.3f} times the original's {lab.base.size / MEGABYTE:.1f} MB: the same network "
+        f"{ratio:.3f} times the original's {base.size / MEGABYTE:.1f} MB: the same network "
         f"with a small head on top. Read back from disk, its logits differ by at most "
-        f"{difference:.1g}.",
+        f"{reload_difference:.1g}.",
         {
             "files": len(sizes),
             "total_bytes": sum(sizes.values()),
             "weights_bytes": sizes[WEIGHTS],
-            "base_weights_bytes": lab.base.size,
+            "base_weights_bytes": base.size,
             "size_ratio": ratio,
-            "reload_difference": difference,
+            "reload_difference": reload_difference,
         },
-        (file_table(sizes, folder), Listing("Lineage", json.dumps(asdict(record), indent=2))),
+        (file_table(sizes, folder), Listing("Lineage", json.dumps(plain(record), indent=2))),
     )
 
 

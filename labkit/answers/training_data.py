@@ -1,28 +1,38 @@
 """Exercise 3: the posts that are trained on, and what the tokenizer makes of them."""
 
 from itertools import combinations
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labkit import plots
-from labkit.answers.model import Answer, Table, Tokenized, percent
-from labkit.data import Splits, text_digest
-from labkit.lab import Lab
+from labkit.data.posts import Posts
+from labkit.data.texts import text_digest
+from labkit.data.tokens import Tokens, load_tokenizer
+from labkit.model.checkpoints import Checkpoint
+from labkit.report.answer import Answer
+from labkit.report.blocks import Table, Tokenized
+from labkit.report.plots import posts as plots
+from labkit.report.wording import percent
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
 
 
-def answer(lab: Lab) -> Answer:
-    limit = lab.config.recipe.max_length
-    lengths = np.concatenate([np.asarray(split["length"]) for _, split in lab.tokens.items()])
+def answer(
+    posts: Posts, tokens: Tokens, base: Checkpoint, given: Checkpoint | None, max_length: int
+) -> Answer:
+    limit = max_length
+    lengths = np.concatenate([np.asarray(split["length"]) for _, split in tokens.items()])
     median, high = np.percentile(lengths, (50, 95))
     truncated = float(np.mean(lengths > limit))
-    sizes = {name: len(split) for name, split in lab.splits.items()}
-    cleaning = lab.splits.cleaning
+    sizes = {name: len(split) for name, split in posts.items()}
+    cleaning = posts.cleaning
     set_aside = (
         f" The data brings no test split; {cleaning.set_aside} posts, stratified, were set aside."
         if cleaning.set_aside
         else ""
     )
-    shown, ids, tokens = example(lab)
+    shown, ids, pieces = example(posts, tokens, load_tokenizer((given or base).folder))
     return Answer(
         "training_data",
         f"{median:.0f} tokens in a typical post, {percent(truncated)} cut at {limit}",
@@ -37,7 +47,7 @@ def answer(lab: Lab) -> Answer:
             "p95_tokens": float(high),
             "max_tokens": int(lengths.max()),
             "truncated_share": truncated,
-            "split_overlap": overlap(lab.splits),
+            "split_overlap": overlap(posts),
             **{f"{name}_posts": size for name, size in sizes.items()},
             **{f"empty_{name}_posts": count for name, count in cleaning.empty.items()},
             "repeated_posts": cleaning.repeated,
@@ -46,31 +56,32 @@ def answer(lab: Lab) -> Answer:
         },
         (
             plots.token_histogram(lengths.tolist(), limit),
-            balance_table(lab.splits),
-            Tokenized("A post of median length", shown, tuple(tokens), tuple(ids)),
+            balance_table(posts),
+            Tokenized("A post of median length", shown, tuple(pieces), tuple(ids)),
         ),
     )
 
 
-def overlap(splits: Splits) -> int:
+def overlap(posts: Posts) -> int:
     """Posts whose text stands in more than one split, counted for each pair of splits."""
-    digests = [{text_digest(text) for text in split["text"]} for _, split in splits.items()]
+    digests = [{text_digest(text) for text in split["text"]} for _, split in posts.items()]
     return sum(len(a & b) for a, b in combinations(digests, 2))
 
 
-def balance_table(splits: Splits) -> Table:
+def balance_table(posts: Posts) -> Table:
     """Posts by split and class."""
     rows = []
-    for name, split in splits.items():
-        counts = np.bincount(np.asarray(split["label"]), minlength=len(splits.labels))
+    for name, split in posts.items():
+        counts = np.bincount(np.asarray(split["label"]), minlength=len(posts.labels))
         rows.append((name, *(str(count) for count in counts), str(len(split))))
-    return Table("Posts by split and class", ("split", *splits.labels, "together"), tuple(rows))
+    return Table("Posts by split and class", ("split", *posts.labels, "together"), tuple(rows))
 
 
-def example(lab: Lab) -> tuple[str, list[int], list[str]]:
+def example(
+    posts: Posts, tokens: Tokens, tokenizer: "PreTrainedTokenizerFast"
+) -> tuple[str, list[int], list[str]]:
     """The first tokens of a train post of median length: text, ids and tokens."""
-    lengths = np.asarray(lab.tokens.train["length"])
+    lengths = np.asarray(tokens.train["length"])
     row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
-    post = lab.tokens.train[row]
-    ids = post["input_ids"]
-    return post["text"], ids, lab.tokenizer.convert_ids_to_tokens(ids)
+    ids = tokens.train[row]["input_ids"]
+    return posts.train[row]["text"], ids, list(tokenizer.convert_ids_to_tokens(ids))

@@ -2,60 +2,69 @@
 
 import numpy as np
 
-from labkit import plots
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.answers.model import Answer, Block, percent, percent_interval, with_interval
-from labkit.evaluation import ZERO_SHOT, Evaluation, best_zero_shot
-from labkit.lab import Lab
-from labkit.statistics import Estimate, confusion, paired_difference
+from labkit.data.posts import Posts
+from labkit.evaluation.baselines import BaselineScores
+from labkit.evaluation.intervals import Estimate, confusion, paired_difference
+from labkit.evaluation.metrics import (
+    ZERO_SHOT,
+    Draws,
+    Evaluation,
+    best_zero_shot,
+    evaluate_untrained,
+)
+from labkit.evaluation.zero_shot import ZeroShotScores
+from labkit.report.answer import Answer
+from labkit.report.blocks import Block
+from labkit.report.plots import methods as plots
+from labkit.report.wording import percent, percent_interval, with_interval
 
 SHOWN_SLICES = 5  # as many as the lab's own corpus has
 
 
-def answer(lab: Lab) -> Answer:
-    evaluations = lab.zero_shot_evaluations
+def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, seed: int) -> Answer:
+    evaluations = evaluate_untrained(posts, seed, baselines, zero_shot)
     best, heads = best_zero_shot(evaluations), evaluations["untrained_nli"]
-    chance = paired_difference(
-        best.hit_rate, evaluations["majority"].hit_rate, lab.config.recipe.seed
-    )
-    head_accuracy = heads.correct.mean(axis=1)
+    assert isinstance(heads, Draws)
+    chance = paired_difference(best.hit_rate, evaluations["majority"].hit_rate, seed)
+    head_accuracy = heads.accuracies
     values = {
         "best_method": best.method,
         **with_interval("zero_shot_accuracy", best.accuracy),
         **with_interval("above_chance", chance),
         "untrained_head_mean": float(head_accuracy.mean()),
         "untrained_head_std": float(head_accuracy.std(ddof=1)),
-        "untrained_heads": heads.draws,
+        "untrained_heads": len(head_accuracy),
     }
     for method in ZERO_SHOT:
         if method in evaluations:
             values[f"{method}_accuracy"] = evaluations[method].accuracy.value
-    slices = slice_accuracies(lab, best)
+    slices = slice_accuracies(posts, best)
     values |= {f"slice_{name}_accuracy": estimate.value for name, (_, estimate) in slices.items()}
-    labels, truth = lab.splits.labels, lab.truth["test"]
+    labels, truth = posts.labels, posts.truth.test
     blocks: list[Block] = [
         plots.random_heads(head_accuracy, evaluations["label_similarity"].accuracy.value),
-        plots.confusion_matrix(best.name, confusion(truth, best.predicted[0], len(labels)), labels),
+        plots.confusion_matrix(best.name, confusion(truth, best.predicted, len(labels)), labels),
         *([slice_table(best, slices)] if slices else []),
-        confident_mistakes(lab, best, lab.zero_shot[best.method]),
+        confident_mistakes(posts, best, getattr(zero_shot, best.method)),
     ]
     headline = f"{percent_interval(best.accuracy)} by {_short_name(best)}"
-    sentence = _sentence(lab, best, head_accuracy, slices)
+    sentence = _sentence(posts, best, head_accuracy, slices)
     return Answer("zero_shot", headline, sentence, values, tuple(blocks))
 
 
-def _short_name(evaluation: Evaluation) -> str:
+def _short_name(evaluation: Evaluation | Draws) -> str:
     return evaluation.name.removeprefix("zero-shot: ")
 
 
 def _sentence(
-    lab: Lab,
-    best: Evaluation,
+    posts: Posts,
+    best: Evaluation | Draws,
     heads: np.ndarray,
     slices: dict[str, tuple[int, Estimate]],
 ) -> str:
-    wrong = ~best.correct[0]
-    truth, labels = lab.truth["test"], lab.splits.labels
+    wrong = ~best.correct
+    truth, labels = posts.truth.test, posts.labels
     by_class = ", ".join(
         f"{int(wrong[truth == i].sum())} of {int((truth == i).sum())} {label}"
         for i, label in enumerate(labels)

@@ -1,21 +1,22 @@
 """`labkit` on the command line: a model is trained, used, and checked; mistakes cost one line."""
 
+import io
 import json
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from labkit import lab
 from labkit.__main__ import main, parser
-from labkit.lab import Lab
-from labkit.options import RUN_OPTIONS
-from labkit.store import Store, file_digest
+from labkit.plugin.options import RUN_OPTIONS
+from labkit.plumbing.digests import file_digest
+from labkit.plumbing.progress import Silent
+from labkit.plumbing.store import Store
+from tests.running import run_labkit
 from tests.subjects import LABELS, write_dataset
 
-ROOT = Path(__file__).parents[2]
 WEIGHTS = "model.safetensors"
 
 
@@ -49,7 +50,7 @@ def test_fine_tune_saves_a_model_with_lineage(trained):
     record = json.loads((trained / "lineage.json").read_text())
     assert record["recipe"]["epochs"] == 2
     assert record["metrics"]["fine_tuned_accuracy"] > 0.9
-    assert not list((trained.parent / "store").glob("checkpoints/*"))
+    assert not list((trained.parent / "store").glob("unfinished/*"))
 
 
 def test_predict_gives_a_json_line_for_each_text(trained, capsys):
@@ -62,20 +63,16 @@ def test_predict_gives_a_json_line_for_each_text(trained, capsys):
         assert line["probabilities"][line["label"]] == max(line["probabilities"].values())
 
 
-def test_predict_reads_a_file_and_standard_input_alike(trained, tmp_path, capsys):
+def test_predict_reads_a_file_and_standard_input_alike(trained, tmp_path, capsys, monkeypatch):
     content = "pitcher inning bat\norbit rocket\n"
-    (tmp_path / "texts.txt").write_text(content)
-    main(["predict", str(trained), "--file", str(tmp_path / "texts.txt")])
-    run = subprocess.run(
-        [sys.executable, "-m", "labkit", "predict", str(trained)],
-        input=content,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-    )
+    file = tmp_path / "texts.txt"
+    file.write_text(content)
+    run = run_labkit("predict", str(trained), "--file", str(file))
     assert run.returncode == 0, run.stderr
-    assert run.stdout == capsys.readouterr().out
     assert run.stdout.count("\n") == 2
+    monkeypatch.setattr("sys.stdin", io.StringIO(content))
+    assert main(["predict", str(trained)]) == 0
+    assert capsys.readouterr().out == run.stdout
 
 
 def test_verify_finds_a_fresh_model_as_recorded(trained, capsys):
@@ -129,10 +126,7 @@ def test_verify_finds_that_the_data_is_not_what_it_was(trained, tmp_path, capsys
     ("command", "message"),
     [
         (["verify", "nowhere"], "labkit verify: nowhere: has no lineage.json that can be read"),
-        (
-            ["predict", "./nowhere", "x"],
-            "MODEL ./nowhere: there is no such file or folder",
-        ),
+        (["predict", "./nowhere", "x"], "MODEL ./nowhere: there is no such file or folder"),
         (
             ["fine-tune", "out", "--profile=embedded", "--dataset=no.csv"],
             "--lab-dataset no.csv: there is no such file or folder",
@@ -157,28 +151,34 @@ class CutOffError(Exception):
     """Stands for a machine that went away."""
 
 
-def test_training_that_was_cut_off_goes_on_and_ends_with_the_same_weights(tiny_config, tmp_path):
-    def lab(store):
-        config = replace(tiny_config, recipe=replace(tiny_config.recipe, epochs=2))
-        return Lab(config, Store(tmp_path / store), tmp_path / "model", resumable=True)
+class Listener(Silent):
+    """Keeps what a training tells of its steps, and pulls the plug in an epoch."""
 
-    whole, cut = lab("whole"), lab("cut")
+    def __init__(self, plug: str = "never") -> None:
+        self.plug, self.notes = plug, list[str]()
 
-    def pull_the_plug(done, note=""):
-        if "epoch 2" in note:
+    def advance(self, done: float, note: str = "") -> None:
+        self.notes.append(note)
+        if self.plug in note:
             raise CutOffError
 
-    cut.progress.advance = pull_the_plug
+
+def test_training_that_was_cut_off_goes_on_and_ends_with_the_same_weights(tiny_config, tmp_path):
+    config = replace(tiny_config, recipe=replace(tiny_config.recipe, epochs=2))
+
+    def train(store, listener):
+        run = lab.run(config, Store(tmp_path / store), progress=listener, resumable=True)
+        return run.fine_tuned
+
+    whole = train("whole", Listener())
     with pytest.raises(CutOffError):
-        _ = cut.fine_tuned_folder
-    assert list((tmp_path / "cut" / "checkpoints").glob("*/checkpoint-*"))
-    again = lab("cut")
-    steps = []
-    again.progress.advance = lambda done, note="": steps.append(note)
-    digests = [file_digest(each.fine_tuned_folder / WEIGHTS) for each in (whole, again)]
-    assert digests[0] == digests[1]
-    assert not [note for note in steps if "epoch 1" in note]
+        train("cut", Listener("epoch 2"))
+    unfinished = tmp_path / "cut" / "unfinished"
+    assert list(unfinished.glob("*/checkpoint-*"))
+    listener = Listener()
+    again = train("cut", listener)
+    assert file_digest(again.folder / WEIGHTS) == file_digest(whole.folder / WEIGHTS)
+    assert [note for note in listener.notes if "epoch 2" in note]
+    assert not [note for note in listener.notes if "epoch 1" in note]
     assert replace(again.history, seconds=0) == replace(whole.history, seconds=0)
-    assert not (tmp_path / "cut" / "checkpoints").exists() or not list(
-        (tmp_path / "cut" / "checkpoints").iterdir()
-    )
+    assert not list(unfinished.iterdir())

@@ -4,7 +4,6 @@ The processes are real, started by the lines of docs/command-line.md on this mac
 """
 
 import json
-import os
 import re
 import shlex
 import shutil
@@ -20,16 +19,17 @@ import numpy as np
 import psutil
 import pytest
 
-from labkit import fine_tune, hardware
 from labkit.__main__ import main
-from labkit.base_model import WEIGHTS
-from labkit.processes import Place, left_alone, place
-from labkit.store import file_digest
-from labkit.training_history import History
-from tests.labkit.test_plugin import pytest_run
+from labkit.model.checkpoints import WEIGHTS
+from labkit.plumbing import hardware, results
+from labkit.plumbing.digests import file_digest
+from labkit.plumbing.processes import Place, left_alone, place
+from labkit.training.classifier import FineTuned
+from labkit.training.fast.sampler import ByLengthTrainer, SameOrder
+from labkit.training.history import History
+from tests.running import ROOT, answers_in, environment, run_pytest
 from tests.subjects import write_dataset, write_tickets
 
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "command-line.md").read_text()
 SECTION = PAGE.partition("## In several processes\n")[2].partition("\n## ")[0]
 LAUNCHER = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE", "OMP_NUM_THREADS")
@@ -72,16 +72,13 @@ def start(line, options, folder, store="store", port=None):
     port = ["--main_process_port" if program == "accelerate" else "--master-port", port]
     at = words.index("-m")
     words = [*words[:at], *(port if port[1] else []), *words[at:], *options, "--store", store]
-    environment = {name: value for name, value in os.environ.items() if name not in LAUNCHER}
+    alone = {name: value for name, value in environment().items() if name not in LAUNCHER}
     return subprocess.Popen(
         [str(Path(sys.executable).with_name(program)), *words],
         cwd=folder,
         # One thread each, as torchrun itself has it for several: what is added up in another
         # order is rounded otherwise, and here all "machines" are one.
-        env={
-            **environment,
-            **{"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"},
-        },
+        env={**alone, "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -95,8 +92,8 @@ def finish(run):
 
 
 def history_of(store):
-    (file,) = store.glob("fine-tuned/*/history.json")
-    return History.load(file)
+    (manifest,) = store.glob("fine_tuned/*/manifest.json")
+    return results.load(FineTuned, manifest.parent).history
 
 
 @dataclass(frozen=True)
@@ -144,7 +141,7 @@ def test_one_process_writes(desk, two):
     entries = [path.parent for path in (desk / "store").glob("*/*/manifest.json")]
     assert len({path.parent for path in entries}) == len(entries)  # each stage once
     assert not list((desk / "store").glob("*/building-*"))
-    assert not list((desk / "store" / "checkpoints").iterdir())
+    assert not list((desk / "store").glob("unfinished/*"))
 
 
 def test_what_two_processes_trained_is_verified(desk, two, monkeypatch, capsys):
@@ -156,13 +153,13 @@ def test_the_lab_measures_what_two_processes_trained(desk, two, options, tmp_pat
     model = desk / "models" / "tickets"
     data = [f"--lab-dataset={desk / 'tickets.csv'}", "--lab-text-column=body"]
     same = [word.replace("--", "--lab-", 1) for word in options]
-    run = pytest_run(
+    run = run_pytest(
         *(f"--lab-fine-tuned={model}", *data, "--lab-label-column=team", *same),
         *("-k", "fine_tune or save"),
         folder=tmp_path,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    answers = json.loads((tmp_path / "reports" / "answers.json").read_text())["answers"]
+    answers = answers_in(tmp_path)
     values = {name: value for answer in answers for name, value in answer["values"].items()}
     assert values["fine_tuned_accuracy"] == json.loads(two.out)["accuracy"]
 
@@ -185,9 +182,9 @@ def test_in_the_same_order_every_step_has_the_same_loss(desk, two, one, monkeypa
     """
 
     def same_order(trainer, train_dataset):
-        return fine_tune.SameOrder(train_dataset, 8, trainer.args.seed)
+        return SameOrder(train_dataset, 8, trainer.args.seed)
 
-    monkeypatch.setattr(fine_tune._Trainer, "_get_train_sampler", same_order)
+    monkeypatch.setattr(ByLengthTrainer, "_get_train_sampler", same_order)
     _, alone = one()
     losses = [np.array(history.step_losses)[:, 1] for history in (alone, two.history)]
     neighbours = np.abs(np.diff(losses[0])).max()
@@ -210,7 +207,7 @@ def test_what_is_in_the_store_is_not_trained_again(desk, two, options):
     code, out, err = finish(start(line, options, desk))
     assert code == 0, err
     assert out == two.out
-    assert "fine-tuned ..." not in err
+    assert "fine tuned ..." not in err
 
 
 def test_machines_with_their_own_disks_train_together(desk, two, options):
@@ -225,7 +222,7 @@ def test_machines_with_their_own_disks_train_together(desk, two, options):
     assert (code, other_code) == (0, 0), err + other_err
     assert len(out.splitlines()) == 1
     assert other_out == ""
-    assert not list((desk / "second").glob("fine-tuned/*"))
+    assert not list((desk / "second").glob("fine_tuned/*"))
     assert history_of(desk / "first").step_losses == two.history.step_losses
 
 
@@ -236,7 +233,7 @@ def test_one_that_dies_ends_all_and_the_next_run_goes_on(desk, two, options):
     (line,) = documented("torchrun --nproc-per-node")
     run = start(line, options, folder)
     deadline = time.monotonic() + LONGEST
-    while not list(folder.glob("store/checkpoints/*/*/trainer_state.json")):
+    while not list(folder.glob("store/unfinished/*/*/trainer_state.json")):
         assert time.monotonic() < deadline
         assert run.poll() is None, finish(run)
         time.sleep(0.02)
@@ -246,7 +243,7 @@ def test_one_that_dies_ends_all_and_the_next_run_goes_on(desk, two, options):
     assert code != 0
     assert out == ""
     assert not (folder / "models" / "tickets").exists()
-    assert not list(folder.glob("store/fine-tuned/*/manifest.json"))
+    assert not list(folder.glob("store/fine_tuned/*/manifest.json"))
 
     code, _, err = finish(start(line, options, folder))
     assert code == 0, err
@@ -293,13 +290,7 @@ def test_a_batch_that_cannot_be_shared_is_one_line(launched, desk, options, tmp_
 
 
 def test_pytest_is_not_started_several_times(tmp_path):
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-o", f"cache_dir={tmp_path}"],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **dict.fromkeys(LAUNCHER, "2")},
-        capture_output=True,
-        text=True,
-    )
+    run = run_pytest(folder=tmp_path, **dict.fromkeys(LAUNCHER, "2"))
     assert run.returncode == 4
     assert "train with `labkit fine-tune FOLDER` under the launcher" in run.stderr
     assert "Traceback" not in run.stderr

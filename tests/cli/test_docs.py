@@ -2,14 +2,16 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 
-from labkit import gates, options, profiles, settings_file
+from labkit import profiles
 from labkit.__main__ import parser
+from labkit.evaluation import gates
+from labkit.plugin import options, settings_file
+from tests.running import ROOT
 
-DOCS = sorted((Path(__file__).parents[2] / "docs").glob("*.md"))
+DOCS = sorted((ROOT / "docs").glob("*.md"))
 FLAGS = {option.flag: option for option in options.OPTIONS}
 SWITCHES = {f"--lab-{name}" for name in options.FLAGS}
 BASELINES = {f"--lab-{name}" for name in options.BASELINE_OPTIONS}

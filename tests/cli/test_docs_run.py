@@ -8,13 +8,10 @@ import contextlib
 import csv
 import io
 import json
-import os
 import random
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +20,10 @@ from typing import Any
 import pytest
 
 from labkit.__main__ import main
-from labkit.gates import GATES
+from labkit.evaluation.gates import GATES
+from tests.running import ROOT, run_python
 from tests.subjects import COMMON_WORDS, TOPIC_WORDS, write_dataset
 
-ROOT = Path(__file__).parents[2]
 EXERCISES = {  # of the pages in their order, those that an example runs
     "gates": "pretrained",
     "ci": "pretrained",
@@ -125,13 +122,8 @@ class Checkout:
         report = self.folder / "reports" / "answers.json"
         report.unlink(missing_ok=True)
         chosen = shlex.quote(f"test_gate and ({EXERCISES[page]})")
-        done = subprocess.run(
-            [sys.executable, "-m", *shlex.split(command)],
-            cwd=self.folder,
-            env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_ADDOPTS": f"-k {chosen}"},
-            capture_output=True,
-            text=True,
-        )
+        typed = shlex.split(command)
+        done = run_python("-m", *typed, cwd=self.folder, PYTEST_ADDOPTS=f"-k {chosen}")
         output, answers, record = done.stdout + done.stderr, None, None
         if report.exists():
             answers = json.loads(report.read_text())
@@ -194,7 +186,7 @@ def limits_of(checkout: Checkout, command: str) -> dict[str, float]:
 
 @each("pytest --lab-gate ", "pytest --lab-dataset")
 def test_what_is_typed_is_what_runs(checkout, example):
-    typed = shlex.split(example.command)
+    typed = shlex.split(example.command.replace("--lab-dataset=", "--lab-dataset "))
     for option, value in zip(typed[1::2], typed[2::2], strict=True):
         if option == "--lab-gate":
             name, limit = value.split("=")

@@ -5,22 +5,20 @@ import json
 import os
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from labkit import tracking
 from labkit.errors import LabError
-from labkit.store import file_digest
-from labkit.tracking import RUNS, run_in
-from labkit.training_history import History
+from labkit.plumbing import results
+from labkit.plumbing.digests import file_digest
+from labkit.runs.tracking import RUNS, run_in
+from labkit.training.classifier import FineTuned
+from tests.running import ROOT, answers_in, run_labkit, run_pytest
 from tests.subjects import write_dataset, write_tickets
 
 # MLflow's own use of SQLAlchemy.
 pytestmark = pytest.mark.filterwarnings("ignore:The ``noload`` loader strategy is deprecated")
-ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "tracking.md").read_text()
 
 
@@ -30,20 +28,20 @@ def documented(start):
     return shlex.split(line)
 
 
-def run(module, *args, folder, **environment):
-    """A command in `folder`, with no tracker's variables but the given ones."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith(("MLFLOW_", "TENSORBOARD_", "WANDB_"))
-    }
-    return subprocess.run(
-        [sys.executable, "-m", module, *args],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1", **environment},
-        capture_output=True,
-        text=True,
-    )
+@pytest.fixture(scope="module", autouse=True)
+def no_tracker_is_set_up():
+    """No tracker's variables but those that a test sets."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in os.environ:
+            if name.startswith(("MLFLOW_", "TENSORBOARD_", "WANDB_")):
+                patch.delenv(name)
+        yield
+
+
+def history_in(store):
+    """The recorded history of a store's one training."""
+    (manifest,) = store.glob("fine_tuned/*/manifest.json")
+    return results.load(FineTuned, manifest.parent).history
 
 
 @pytest.fixture(scope="module")
@@ -70,9 +68,9 @@ def mlflow_runs(desk, options):
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed (extra mlflow)")
     pytest.importorskip("sqlalchemy", reason="SQLAlchemy is not installed (extra mlflow)")
     for _ in range(2):
-        done = run("labkit", *documented("labkit"), *options, folder=desk)
+        done = run_labkit(*documented("labkit"), *options, cwd=desk)
         assert done.returncode == 0, done.stderr
-    assert "fine-tuned ..." not in done.stderr
+    assert "fine tuned ..." not in done.stderr
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{desk / 'reports' / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("labkit")
     found = client.search_runs([experiment.experiment_id], order_by=["attributes.start_time"])
@@ -81,8 +79,8 @@ def mlflow_runs(desk, options):
 
 def trained(desk):
     """The recorded history of the one training, and the lineage of its model."""
-    (file,) = (desk / "store").glob("fine-tuned/*/history.json")
-    return History.load(file), json.loads((desk / "models/tickets/lineage.json").read_text())
+    lineage = json.loads((desk / "models/tickets/lineage.json").read_text())
+    return history_in(desk / "store"), lineage
 
 
 def curve(client, run, name):
@@ -126,7 +124,7 @@ def test_a_run_has_the_model_with_its_lineage(desk, mlflow_runs, tmp_path):
 
 def test_nothing_is_written_outside_the_reports(desk, mlflow_runs):
     assert {path.name for path in desk.iterdir()} == {
-        *("posts", "tickets.csv", "reports", "store", "models"),
+        *("posts", "tickets.csv", "reports", "store", "models")
     }
     assert {path.name for path in (desk / "reports").iterdir()} == {"mlflow.db", "mlflow"}
 
@@ -136,14 +134,12 @@ def tensorboard_run(tiny_checkpoint, tiny_dataset, tmp_path_factory):
     """The folder of an exercise that trains, and sweeps, under TensorBoard."""
     pytest.importorskip("tensorboard", reason="TensorBoard is not installed (extra tensorboard)")
     folder = tmp_path_factory.mktemp("lab")
-    done = run(
-        "pytest",
+    done = run_pytest(
         *("tests/exercises/test_4_fine_tune.py", "tests/exercises/test_6_save_and_track.py"),
         *documented("pytest"),
-        *("-o", f"cache_dir={folder / 'cache'}", "--lab-reports", str(folder / "reports")),
-        *("--lab-profile", "embedded", "--lab-base-model", str(tiny_checkpoint)),
-        *("--lab-dataset", str(tiny_dataset), "--lab-max-length", "64", "--lab-report-only"),
-        folder=ROOT,
+        *("--lab-profile", "embedded", f"--lab-base-model={tiny_checkpoint}"),
+        *(f"--lab-dataset={tiny_dataset}", "--lab-max-length", "64", "--lab-report-only"),
+        folder=folder,
     )
     assert (folder / "reports" / "answers.json").is_file(), done.stdout + done.stderr
     assert "INTERNALERROR" not in done.stdout + done.stderr
@@ -155,13 +151,12 @@ def test_the_lab_has_one_curve_its_answers_and_its_lineage(tensorboard_run):
 
     (folder,) = (tensorboard_run / "reports" / "runs").iterdir()
     events = EventAccumulator(str(folder), {"scalars": 0, "tensors": 0}).Reload()
-    (file,) = tensorboard_run.glob("cache/d/labkit/fine-tuned/*/history.json")
-    history = History.load(file)
+    history = history_in(tensorboard_run / "cache" / "d" / "labkit")
     losses = events.Scalars("train/loss")
     steps, recorded = zip(*history.step_losses, strict=True)
     assert [event.step for event in losses] == list(steps)  # and none of the sweep's
     assert [event.value for event in losses] == pytest.approx(list(recorded))
-    answers = json.loads((tensorboard_run / "reports" / "answers.json").read_text())["answers"]
+    answers = answers_in(tensorboard_run)
     by_id = {answer["id"]: answer for answer in answers}
     (accuracy,) = events.Scalars("lab/fine_tune/fine_tuned_accuracy")
     assert accuracy.value == pytest.approx(by_id["fine_tune"]["values"]["fine_tuned_accuracy"])
@@ -185,7 +180,7 @@ def test_wandb_keeps_a_run_offline(desk, options):
     folder.mkdir()
     (folder / "tickets.csv").write_bytes((desk / "tickets.csv").read_bytes())
     home = {"HOME": str(folder / "home"), "WANDB_MODE": "offline"}
-    done = run("labkit", *words, *options, folder=folder, **home)
+    done = run_labkit(*words, *options, cwd=folder, **home)
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} <= {
         *("tickets.csv", "reports", "store", "models")
@@ -203,19 +198,14 @@ def test_a_tracker_that_is_not_installed_is_one_line(tracker, tmp_path, monkeypa
     with pytest.raises(LabError, match=rf"--lab-report-to {tracker}: .*'labkit\[{tracker}\]'"):
         run_in(tracker, tmp_path, "run")
     assert run_in("none", tmp_path, "run") is None
-    assert tracking.run_in(None, tmp_path, "run") is None
+    assert run_in(None, tmp_path, "run") is None
 
 
 def test_it_is_a_usage_error_before_torch(tmp_path):
     absent = [name for name in RUNS if importlib.util.find_spec(name) is None]
     if not absent:
         pytest.skip("every tracker is installed")
-    keep = ["-o", f"cache_dir={tmp_path / 'cache'}", "--lab-reports", str(tmp_path / "reports")]
-    done = run(
-        *("pytest", "--lab-report-to", absent[0], *keep),
-        folder=ROOT,
-        PYTHONPROFILEIMPORTTIME="1",
-    )
+    done = run_pytest("--lab-report-to", absent[0], folder=tmp_path, PYTHONPROFILEIMPORTTIME="1")
     assert done.returncode == 4
     assert f"--lab-report-to {absent[0]}: it is not installed" in done.stderr
     assert "Traceback" not in done.stderr
@@ -224,11 +214,8 @@ def test_it_is_a_usage_error_before_torch(tmp_path):
 
 def test_a_server_that_does_not_answer_is_one_line(desk, options):
     pytest.importorskip("mlflow", reason="MLflow is not installed (extra mlflow)")
-    nobody = {
-        "MLFLOW_TRACKING_URI": "http://127.0.0.1:9",
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
-    }
-    done = run("labkit", *documented("labkit"), *options, folder=desk, **nobody)
+    nobody = {"MLFLOW_TRACKING_URI": "http://127.0.0.1:9", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
+    done = run_labkit(*documented("labkit"), *options, cwd=desk, **nobody)
     assert done.returncode == 2
     assert "labkit fine-tune: --lab-report-to mlflow: no run can begin" in done.stderr
     assert "Traceback" not in done.stderr

@@ -1,13 +1,11 @@
 """The GitHub Actions workflow: well-formed, and it does what the docs promise of it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 import yaml
 
-WORKFLOW = Path(__file__).parents[2] / ".github" / "workflows" / "lab.yml"
+from tests.running import ROOT, run_python
+
+WORKFLOW = ROOT / ".github" / "workflows" / "lab.yml"
 
 
 @pytest.fixture(scope="module")
@@ -18,10 +16,8 @@ def steps():
 
 def test_it_is_a_valid_workflow():
     pytest.importorskip("check_jsonschema", reason="check-jsonschema is not installed")
-    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema"]
-    run = subprocess.run(
-        [*check, "vendor.github-workflows", str(WORKFLOW)], capture_output=True, text=True
-    )
+    schema = ("--builtin-schema", "vendor.github-workflows")
+    run = run_python("-m", "check_jsonschema", *schema, str(WORKFLOW))
     assert run.returncode == 0, run.stdout + run.stderr
 
 

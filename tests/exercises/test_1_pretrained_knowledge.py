@@ -10,25 +10,25 @@ Question: How similar are the embeddings of two sentences about the same topic?
 import numpy as np
 import pytest
 
-from labkit.answers.model import percent
+from labkit.evaluation.similarity import cosine_similarity, nearest_topic_share, pair_similarities
 from labkit.plugin import gate_names
-from labkit.similarity import cosine_similarity, nearest_topic_share, pair_similarities
+from labkit.report.wording import percent
 
 pytestmark = pytest.mark.exercise("pretrained_knowledge")
 
 
 @pytest.fixture(scope="module")
-def similarity(lab):
-    return cosine_similarity(lab.probe_embeddings, lab.probe_embeddings)
+def similarity(probes):
+    return cosine_similarity(probes.embeddings, probes.embeddings)
 
 
 @pytest.fixture(scope="module")
-def topics(lab):
-    return np.array(lab.probes.topics)
+def topics(probes):
+    return np.array(probes.topics)
 
 
-def test_embeddings_have_unit_length(lab):
-    assert np.linalg.norm(lab.probe_embeddings, axis=1) == pytest.approx(1, abs=1e-5)
+def test_embeddings_have_unit_length(probes):
+    assert np.linalg.norm(probes.embeddings, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_sentence_is_most_similar_to_itself(similarity):
@@ -43,9 +43,9 @@ def test_same_topic_beats_different_topic_on_average(similarity, topics):
 
 
 @pytest.mark.parametrize("number", range(6), ids=lambda number: f"pair-{number + 1}")
-def test_same_topic_beats_different_topic_pair_by_pair(lab, similarity, topics, number):
+def test_same_topic_beats_different_topic_pair_by_pair(probes, similarity, topics, number):
     """Both sentences of a pair are closer to each other than to a pair of another topic."""
-    if not lab.probes.curated:
+    if not probes.curated:
         pytest.skip("these labels bring no curated pairs; the gap is measured on drawn posts")
     pairs = [np.flatnonzero(topics == t)[2 * number : 2 * number + 2] for t in np.unique(topics)]
     for own in pairs:
@@ -53,7 +53,7 @@ def test_same_topic_beats_different_topic_pair_by_pair(lab, similarity, topics, 
         pair, nearest = similarity[own[0], own[1]], similarity[np.ix_(own, rivals)].max()
         assert pair > nearest, (
             f"cosine {pair:.3f} within the pair, {nearest:.3f} with one of another topic: "
-            f"{[lab.probes.texts[i] for i in own]}"
+            f"{[probes.texts[i] for i in own]}"
         )
 
 

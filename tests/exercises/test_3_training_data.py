@@ -11,75 +11,87 @@ Question: How many tokens does a typical example have? What does tokenized text 
 import numpy as np
 import pytest
 
-from labkit import corpus_checks
+from labkit.data import corpus_checks
+from labkit.data.posts import SPLITS
+from labkit.data.tokens import load_tokenizer
 from labkit.plugin import gate_names
 
 pytestmark = pytest.mark.exercise("training_data")
-SPLITS = ("train", "validation", "test")
 
 
 @pytest.fixture(params=SPLITS)
-def split(request, lab):
-    return getattr(lab.tokens, request.param)
+def texts(request, posts):
+    return getattr(posts, request.param)
+
+
+@pytest.fixture(params=SPLITS)
+def split(request, tokens):
+    return getattr(tokens, request.param)
 
 
 @pytest.fixture(scope="module")
-def corpus(lab, answer):
+def tokenizer(given, base):
+    return load_tokenizer((given or base).folder)
+
+
+@pytest.fixture(scope="module")
+def limit(lab):
+    return lab.settings["max_length"]
+
+
+@pytest.fixture(scope="module")
+def corpus(lab, data_files, answer):
     """The posts of the lab's own corpus, all splits; measures the answer, but trains nothing."""
-    if lab.config.data.source != "labkit:corpus":
-        pytest.skip(
-            f"the data are {lab.config.data.name}; these are promises of labkit's own corpus"
-        )
-    return corpus_checks.read_posts(lab.data_folder)
+    if lab.settings["data"].source != "labkit:corpus":
+        pytest.skip(f"the data are {data_files.name}; these are promises of labkit's own corpus")
+    return corpus_checks.read_posts(data_files.path)
 
 
-def test_no_post_is_empty(split):
-    assert all(text.strip() for text in split["text"])
+def test_no_post_is_empty(texts):
+    assert all(text.strip() for text in texts["text"])
 
 
-def test_every_class_is_there(lab, split):
-    assert set(split["label"]) == set(range(len(lab.splits.labels)))
+def test_every_class_is_there(posts, texts):
+    assert set(texts["label"]) == set(range(len(posts.labels)))
 
 
-def test_train_and_validation_have_the_same_balance(lab):
+def test_train_and_validation_have_the_same_balance(posts):
     shares = [
-        np.bincount(lab.truth[name], minlength=len(lab.splits.labels)) / len(lab.truth[name])
-        for name in ("train", "validation")
+        np.bincount(labels, minlength=len(posts.labels)) / len(labels)
+        for labels in (posts.truth.train, posts.truth.validation)
     ]
-    assert shares[0] == pytest.approx(shares[1], abs=1 / len(lab.truth["validation"]))
+    assert shares[0] == pytest.approx(shares[1], abs=1 / len(posts.validation))
 
 
-def test_every_dropped_post_is_counted(lab):
-    cleaning = lab.splits.cleaning
+def test_every_dropped_post_is_counted(posts):
+    cleaning = posts.cleaning
     if cleaning.set_aside:
         expected = round((cleaning.loaded["train"] - cleaning.empty["train"]) / 5)
     else:
         expected = cleaning.loaded["test"] - cleaning.empty["test"]
-    assert len(lab.splits.test) == expected
+    assert len(posts.test) == expected
 
 
-def test_sequences_start_with_cls_and_end_with_sep(lab, split):
-    cls, sep = lab.tokenizer.cls_token_id, lab.tokenizer.sep_token_id
+def test_sequences_start_with_cls_and_end_with_sep(tokenizer, split):
+    cls, sep = tokenizer.cls_token_id, tokenizer.sep_token_id
     assert all(ids[0] == cls and ids[-1] == sep for ids in split["input_ids"])
 
 
-def test_sequences_fit_the_limit(lab, split):
-    assert max(map(len, split["input_ids"])) <= lab.config.recipe.max_length
+def test_sequences_fit_the_limit(limit, split):
+    assert max(map(len, split["input_ids"])) <= limit
 
 
-def test_length_is_the_one_before_truncation(lab, split):
-    limit = lab.config.recipe.max_length
+def test_length_is_the_one_before_truncation(limit, split):
     for ids, length in zip(split["input_ids"], split["length"], strict=True):
         assert len(ids) == min(length, limit)
 
 
-def test_decoding_gives_the_text_that_encodes_alike(lab, split):
+def test_decoding_gives_the_text_that_encodes_alike(tokenizer, limit, split):
     """What the tokenizer drops (case, accents, white space) is dropped once and for all."""
-    limit = lab.config.recipe.max_length
     for ids in split["input_ids"][:20]:
-        text = lab.tokenizer.decode(ids, skip_special_tokens=True)
-        again = lab.tokenizer(text, truncation=True, max_length=limit)["input_ids"]
-        assert lab.tokenizer.decode(again, skip_special_tokens=True) == text
+        text = tokenizer.decode(ids, skip_special_tokens=True)
+        again = tokenizer(text, truncation=True, max_length=limit)["input_ids"]
+        assert tokenizer.decode(again, skip_special_tokens=True) == text
 
 
 @pytest.mark.parametrize("check", corpus_checks.CHECKS)

@@ -11,49 +11,52 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score, f1_score
 
-from labkit.answers.model import percent
-from labkit.evaluation import METHODS, ZERO_SHOT
+from labkit.evaluation.metrics import METHODS, ZERO_SHOT
 from labkit.plugin import gate_names
+from labkit.report.wording import percent
 
 pytestmark = pytest.mark.exercise("compare")
 
 
 @pytest.fixture(params=METHODS, ids=[method.replace("_", "-") for method in METHODS])
-def evaluation(request, lab):
-    if request.param not in lab.evaluations:
-        pytest.skip(f"profile {lab.config.profile} has no checkpoint with a trained NLI head")
-    return lab.evaluations[request.param]
+def evaluation(request, evaluations):
+    if request.param not in evaluations:
+        pytest.skip("this profile has no checkpoint with a trained NLI head")
+    return evaluations[request.param]
 
 
-def test_numbers_are_those_of_scikit_learn(lab, evaluation):
-    truth, labels = lab.truth["test"], range(len(lab.splits.labels))
-    accuracies = [accuracy_score(truth, draw) for draw in evaluation.predicted]
+def test_numbers_are_those_of_scikit_learn(posts, evaluation):
+    """Of a method that was drawn several times, the mean over its draws."""
+    truth, labels = posts.truth.test, range(len(posts.labels))
+    several = getattr(evaluation, "all_predicted", [evaluation.predicted])
+    accuracies = [accuracy_score(truth, draw) for draw in several]
     f1s = [
-        f1_score(truth, draw, average="macro", labels=labels, zero_division=0)
-        for draw in evaluation.predicted
+        f1_score(truth, draw, average="macro", labels=labels, zero_division=0) for draw in several
     ]
     assert evaluation.accuracy.value == pytest.approx(np.mean(accuracies))
     assert evaluation.macro_f1.value == pytest.approx(np.mean(f1s))
 
 
-def test_it_is_at_least_as_good_as_the_majority(lab, evaluation):
+def test_it_is_at_least_as_good_as_the_majority(evaluations, evaluation):
     if evaluation.method in ZERO_SHOT:
         pytest.skip("it knows nothing of the classes' sizes; a gate of exercise 2 judges it")
-    own, majority = (e.accuracy.value for e in (evaluation, lab.evaluations["majority"]))
+    own, majority = (e.accuracy.value for e in (evaluation, evaluations["majority"]))
     assert own >= majority, f"{evaluation.name} {percent(own)}, majority {percent(majority)}"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_no_shuffle_of_the_labels_stands_further_apart(lab, when):
+def test_no_shuffle_of_the_labels_stands_further_apart(separation, when):
     """Among very few posts a shuffle can fall on the true labels, so a tie is no failure."""
-    own, shuffled = lab.separations[when]["silhouette"], lab.separations[when]["null_high"]
+    measured = getattr(separation, when)
+    own, shuffled = measured.silhouette, measured.null_high
     assert own >= shuffled - 1e-9, f"silhouette {own:.4f}, of shuffled labels up to {shuffled:.4f}"
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_plane_has_every_sampled_post(lab, when):
-    assert lab.planes[when].shape == (len(lab.planes["rows"]), 2)
-    assert np.isfinite(lab.planes[when]).all()
+def test_the_plane_has_every_sampled_post(separation, when):
+    plane = getattr(separation, f"plane_{when}")
+    assert plane.shape == (len(separation.rows), 2)
+    assert np.isfinite(plane).all()
 
 
 @pytest.mark.parametrize("gate", gate_names("compare"))

@@ -10,8 +10,8 @@ Question: What files make up a fine-tuned model? How big compared to the origina
 import pytest
 from huggingface_hub import ModelCard
 
-from labkit.lineage import Lineage, describe_files
 from labkit.plugin import gate_names
+from labkit.release.lineage import Lineage, describe_files
 
 pytestmark = pytest.mark.exercise("save_and_track")
 FILES = (
@@ -25,39 +25,41 @@ FILES = (
 
 
 @pytest.fixture(scope="module")
-def lineage(lab):
-    return Lineage.load(lab.saved_model)
+def lineage(saved_model):
+    return Lineage.load(saved_model)
 
 
 @pytest.mark.parametrize("name", FILES, ids=[name.replace(".", "-") for name in FILES])
-def test_file_is_there_and_not_empty(lab, name):
-    assert (lab.saved_model / name).stat().st_size > 0
+def test_file_is_there_and_not_empty(saved_model, name):
+    assert (saved_model / name).stat().st_size > 0
 
 
-def test_nothing_is_pickled(lab):
-    suffixes = {path.suffix for path in lab.saved_model.iterdir()}
+def test_nothing_is_pickled(saved_model):
+    suffixes = {path.suffix for path in saved_model.iterdir()}
     assert suffixes <= {".json", ".safetensors", ".txt", ".md"}
 
 
-def test_lineage_names_what_the_model_was_made_of(lab, lineage):
-    assert lineage.base_model["sha256"] == lab.base.digest
-    assert lineage.data["split_sizes"] == {name: len(split) for name, split in lab.splits.items()}
-    if lab.trains:
-        assert lineage.recipe["learning_rate"] == lab.config.recipe.learning_rate
-    assert lineage.metrics["fine_tuned_accuracy"] == lab.evaluations["fine_tuned"].accuracy.value
+def test_lineage_names_what_the_model_was_made_of(
+    lab, pretrained, posts, fine_tuned, evaluations, lineage
+):
+    assert lineage.base_model["sha256"] == pretrained.sha256
+    assert lineage.data["split_sizes"] == {name: len(split) for name, split in posts.items()}
+    if fine_tuned.history:
+        assert lineage.recipe["learning_rate"] == lab.settings["learning_rate"]
+    assert lineage.metrics["fine_tuned_accuracy"] == evaluations["fine_tuned"].accuracy.value
 
 
-def test_lineage_digests_are_those_of_the_files(lab, lineage):
-    files = describe_files(lab.saved_model)
+def test_lineage_digests_are_those_of_the_files(saved_model, lineage):
+    files = describe_files(saved_model)
     assert files.keys() - lineage.files.keys() == {"lineage.json"}
     assert {name: files[name] for name in lineage.files} == lineage.files
 
 
-def test_model_card_is_one_the_hub_reads(lab):
-    card = ModelCard.load(lab.saved_model / "README.md")
+def test_model_card_is_one_the_hub_reads(saved_model, evaluations):
+    card = ModelCard.load(saved_model / "README.md")
     (metric,) = [r for r in card.data.eval_results if r.metric_type == "accuracy"]
     assert card.data.pipeline_tag == "text-classification"
-    assert metric.metric_value == lab.evaluations["fine_tuned"].accuracy.value
+    assert metric.metric_value == evaluations["fine_tuned"].accuracy.value
 
 
 @pytest.mark.parametrize("gate", gate_names("save_and_track"))

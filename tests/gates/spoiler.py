@@ -1,59 +1,63 @@
-"""A pytest plugin that spoils a run of the lab: `-p tests.gates.spoiler --spoil WAY`."""
+"""A pytest plugin that spoils a run of the lab: `-p tests.gates.spoiler --spoil WAY`.
+
+As a learner's `conftest.py` would, with fixtures that have the names of the lab's.
+"""
 
 import math
 from dataclasses import replace
-from typing import Any
+from pathlib import Path
 
-import numpy as np
 import pytest
 
-from labkit.behaviour import behaviours_of, examine
-from labkit.gates import GATES, gates_of
+from labkit.data.posts import Posts
+from labkit.evaluation.behaviour import Outcome, behaviours_of, examine_all
+from labkit.evaluation.gates import GATES, gates_of
 from labkit.plugin import SESSION
-from labkit.session import LabSession
-from tests.sabotage.conftest import SEED, with_stages
-from tests.sabotage.test_gates_catch_sabotage import damage_the_weights, leak_a_test_post
+from labkit.report.answer import Answer
+from tests.sabotage.sabotages import SEED, damaged, leak, not_a_number
 
 MISSING = GATES[::2]  # these lose their value, the others get NaN
 
 
-def break_what_a_threshold_cannot(session: LabSession) -> None:
-    """Fail the gates whose strictest threshold a healthy subject meets."""
-    folder = session.reports / "damaged"
-    lab = leak_a_test_post(damage_the_weights(session.lab, folder), folder)
-    claims = behaviours_of(lab.splits.labels)
-    outcomes = tuple(examine(claim, not_a_number, SEED) for claim in claims)
-    vars(session)["lab"] = with_stages(lab, behaviours=outcomes)
+class WrongStages:
+    """Stages that fail the gates whose strictest threshold a healthy subject meets."""
+
+    @pytest.fixture(scope="session")
+    def posts(self, posts: Posts) -> Posts:
+        return leak(posts)
+
+    @pytest.fixture(scope="session")
+    def saved_model(self, saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return damaged(saved_model, tmp_path_factory.mktemp("damaged"))
+
+    @pytest.fixture(scope="session")
+    def behaviours(self, posts: Posts) -> tuple[Outcome, ...]:
+        return examine_all(behaviours_of(posts.labels), not_a_number, SEED)
 
 
-def not_a_number(texts: list[str]) -> np.ndarray:
-    """The logits of a model whose weights are NaN."""
-    return np.full((len(texts), 2), np.nan)
+class NoNumbers:
+    """Answers that give NaN for one gate and nothing at all for the next."""
 
-
-def lose_the_numbers(session: LabSession) -> None:
-    """Have every answer give NaN for one gate and nothing at all for the next."""
-    measure = session.answer
-
-    def answer(exercise: str) -> Any:
-        measured = measure(exercise)
-        values = dict(measured.values)
-        for gate in gates_of(exercise):
+    @pytest.fixture(scope="module")
+    def answer(self, answer: Answer, pytestconfig: pytest.Config) -> Answer:
+        session = pytestconfig.stash[SESSION]
+        values = dict(answer.values)
+        for gate in gates_of(answer.exercise):
             values[gate.name] = math.nan
             if gate in MISSING:
                 del values[gate.name]
-        session.answers[exercise] = replace(measured, values=values)
-        return session.answers[exercise]
+        spoiled = replace(answer, values=values).judged(session.limits)
+        session.answers[answer.exercise] = spoiled
+        return spoiled
 
-    session.answer = answer  # type: ignore[method-assign]
 
-
-WAYS = {"stages": break_what_a_threshold_cannot, "numbers": lose_the_numbers}
+WAYS = {"stages": WrongStages, "numbers": NoNumbers}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--spoil", choices=WAYS)
 
 
-def pytest_collection_finish(session: pytest.Session) -> None:
-    WAYS[session.config.option.spoil](session.config.stash[SESSION])
+def pytest_configure(config: pytest.Config) -> None:
+    """Of two fixtures with a name that of the plugin that came last is taken."""
+    config.pluginmanager.register(WAYS[config.option.spoil](), "spoiled")

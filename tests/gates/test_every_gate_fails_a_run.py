@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from labkit.answers.behaviours import RATED
-from labkit.gates import GATES, Gate
+from labkit.evaluation.gates import GATES, Gate
 from tests.gates.spoiler import MISSING
-from tests.labkit.test_plugin import pytest_run
+from tests.running import run_pytest
 from tests.subjects import write_dataset
 
 EACH = pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
@@ -48,7 +48,7 @@ def run_gates(tmp_path_factory, tiny_checkpoint, one_thread):
 
     def run(*args: str) -> Run:
         xml = folder / "junit.xml"
-        done = pytest_run(
+        done = run_pytest(
             *("-k", "test_gate", "--lab-profile=embedded", f"--junitxml={xml}"),
             *(f"--lab-base-model={tiny_checkpoint}", "--lab-max-length=64", "--lab-epochs=1"),
             *args,
@@ -128,10 +128,10 @@ def test_a_gate_without_a_number_fails_the_run(unmeasured, gate):
 
 
 @pytest.fixture(scope="module")
-def elsewhere(failing, run_gates, posts, tmp_path_factory):
+def elsewhere(unmeasured, run_gates, posts, tmp_path_factory):
     """A run on a model that was trained elsewhere, for classes that labkit has no grammar of."""
     folder = tmp_path_factory.mktemp("elsewhere")
-    shutil.copytree(failing.reports / "model", folder / "model")
+    shutil.copytree(unmeasured.reports / "model", folder / "model")
     config = json.loads((folder / "model" / "config.json").read_text())
     config["id2label"] = dict(enumerate(TOPICLESS))
     (folder / "model" / "config.json").write_text(json.dumps(config))

@@ -2,16 +2,16 @@
 
 import json
 import math
-from dataclasses import replace
 
 import pytest
 
-from labkit import gates
-from labkit.answers.model import Answer
 from labkit.errors import LabError
-from labkit.gates import GATES, GateResult, check_threshold, thresholds
+from labkit.evaluation import gates
+from labkit.evaluation.gates import GATES, GateResult, check_threshold, thresholds
+from labkit.plumbing.results import plain, rebuild
 from labkit.profiles import PROFILES
-from tests.labkit.test_plugin import pytest_run
+from labkit.report.answer import Answer
+from tests.running import run_pytest
 from tests.subjects import LABELS, TOPIC_WORDS
 
 NAMES = [gate.name for gate in GATES]
@@ -38,16 +38,20 @@ def test_no_gate_holds_without_a_number(gate, measured):
     assert not GateResult(gate, measured).holds
 
 
+def measured(gate, values, **limits):
+    """An answer to the gate's exercise with these values, judged by the gate alone."""
+    return Answer(gate.exercise, "", "", values).judged({gate.name: gate.threshold} | limits)
+
+
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
 def test_a_failed_gate_says_claim_numbers_and_where_to_look(gate):
     _, bad = ends(gate)
-    answer = Answer(gate.exercise, "", "", {gate.name: bad})
     with pytest.raises(AssertionError) as caught:
-        answer.check(gate.name)
-    claim, question, measured, threshold, hint = str(caught.value).splitlines()
+        measured(gate, {gate.name: bad}).check(gate.name)
+    claim, question, number, threshold, hint = str(caught.value).splitlines()
     assert claim == gate.claim
     assert question == f"  question: {gate.question}"
-    assert measured.split()[1] == f"{bad:.4g}"
+    assert number.split()[1] == f"{bad:.4g}"
     assert threshold.split()[1:4] == [gate.name, gate.sign, f"{gate.threshold:g}"]
     assert hint.startswith("  hint:     ")
     assert "look at" in hint
@@ -56,17 +60,17 @@ def test_a_failed_gate_says_claim_numbers_and_where_to_look(gate):
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
 def test_a_gate_whose_value_is_missing_fails_the_check(gate):
     with pytest.raises(AssertionError, match="measured: nothing"):
-        Answer(gate.exercise, "", "", {}).check(gate.name)
+        measured(gate, {}).check(gate.name)
 
 
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
 def test_a_threshold_of_the_run_replaces_the_gates_own(gate):
     good, bad = ends(gate)
-    limits = {gate.name: bad}
-    lenient = Answer(gate.exercise, "", "", {gate.name: bad}, limits=limits)
+    lenient = measured(gate, {gate.name: bad}, **{gate.name: bad})
     lenient.check(gate.name)
-    assert Answer.unpack(lenient.pack()).gates == lenient.gates
-    strict = replace(lenient, limits={gate.name: good})
+    assert lenient.holds
+    assert rebuild(Answer, plain(lenient)).gates == lenient.gates
+    strict = lenient.judged({gate.name: good})
     with pytest.raises(AssertionError):
         strict.check(gate.name)
 
@@ -108,9 +112,13 @@ def test_an_unknown_gate_lists_those_there_are():
 
 def test_not_a_number_becomes_null_in_json():
     answer = Answer("fine_tune", "", "", {"fine_tuned_accuracy": math.nan, "steps": 3})
-    plain = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
-    assert plain["values"] == {"fine_tuned_accuracy": None, "steps": 3}
-    assert {gate["measured"] for gate in plain["gates"]} == {None}
+    answer = answer.judged(thresholds("embedded", {}))
+    entry = json.loads(json.dumps(answer.to_dict(), allow_nan=False))
+    assert entry["values"] == {"fine_tuned_accuracy": None, "steps": 3}
+    assert [gate["name"] for gate in entry["gates"]] == [
+        g.name for g in gates.gates_of("fine_tune")
+    ]
+    assert {gate["measured"] for gate in entry["gates"]} == {None}
 
 
 def test_the_table_has_every_gate_under_its_question():
@@ -146,10 +154,10 @@ def runs(tmp_path_factory, shuffled, tiny_checkpoint):
         f'profile = "embedded"\nbase-model = "{tiny_checkpoint}"\ndataset = "{shuffled}"\n'
         "max-length = 64\nepochs = 1\n[gates]\nsilhouette_gain = 0.5\nsize_ratio = 2\n"
     )
-    common = ("--lab-config", str(settings), "--lab-gate", "silhouette_gain=0.4", "-q")
+    common = (f"--lab-config={settings}", "--lab-gate=silhouette_gain=0.4", "-q")
     select = ("-k", "test_gate and (fine_tune or compare or save)")
     return {
-        name: (pytest_run(*common, *select, *more, folder=folder), folder / "reports")
+        name: (run_pytest(*common, *select, *more, folder=folder), folder / "reports")
         for name, more in {"gated": (), "report-only": ("--lab-report-only",)}.items()
     }
 
@@ -188,7 +196,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_profile(runs)
 
 
 def test_lab_gates_prints_the_table_and_runs_nothing(tmp_path):
-    run = pytest_run(
+    run = run_pytest(
         *("--lab-gates", "--lab-profile", "embedded", "--lab-gate", "size_ratio=1.5"),
         folder=tmp_path,
         PYTHONPROFILEIMPORTTIME="1",
@@ -209,6 +217,6 @@ def test_lab_gates_prints_the_table_and_runs_nothing(tmp_path):
     ],
 )
 def test_a_wrong_gate_is_a_usage_error(tmp_path, argument, message):
-    run = pytest_run("--lab-profile", "embedded", f"--lab-gate={argument}", folder=tmp_path)
+    run = run_pytest("--lab-profile", "embedded", f"--lab-gate={argument}", folder=tmp_path)
     assert run.returncode == 4
     assert message in run.stderr

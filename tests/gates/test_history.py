@@ -1,14 +1,15 @@
 """History and baseline: what counts as worse, what is compared, and who may become a baseline."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
-from labkit import history
 from labkit.errors import LabError
-from labkit.history import METRICS, Change, Record
-from tests.labkit.test_plugin import pytest_run
+from labkit.plumbing.results import plain
+from labkit.runs import history
+from labkit.runs.history import METRICS, Change, Record
+from tests.running import run_pytest
 
 VALUES = {metric.exercise: {} for metric in METRICS}
 for _metric in METRICS:
@@ -147,7 +148,7 @@ def runs(tmp_path_factory, tiny_checkpoint, tiny_dataset):
     def run(*args):
         common = ["-k", "test_gate and pretrained", "--lab-profile=embedded", "--lab-max-length=64"]
         common += [f"--lab-base-model={tiny_checkpoint}", f"--lab-dataset={tiny_dataset}"]
-        return pytest_run(*common, *args, folder=folder)
+        return run_pytest(*common, *args, folder=folder)
 
     hold = "--lab-gate=topic_gap_low=-2"
     results = {"pinned": run(hold, "--lab-pin"), "same": run(hold, "--lab-compare")}
@@ -190,7 +191,7 @@ def test_neither_a_regression_nor_a_failed_run_becomes_the_baseline(runs):
     results, reports, baseline = runs
     records = [json.loads(line) for line in (reports / history.FILE).read_text().splitlines()]
     assert baseline["run"] == records[0]["run"]
-    assert asdict(history.find("", reports)) == baseline
+    assert plain(history.find("", reports)) == baseline
     for name in ("worse", "failed"):
         assert "not pinned as the baseline: the run failed" in results[name].stdout
 
@@ -202,7 +203,7 @@ def test_the_workers_of_xdist_pin_and_compare_as_one_run(tmp_path, tiny_checkpoi
         common = ["-n", "2", "--lab-profile=embedded", "--lab-max-length=64", "--lab-pin", *args]
         common += ["-k", "test_gate and (pretrained or training_data)"]
         common += [f"--lab-base-model={tiny_checkpoint}", f"--lab-dataset={tiny_dataset}"]
-        return pytest_run(*common, "--lab-gate=topic_gap_low=-2", folder=tmp_path)
+        return run_pytest(*common, "--lab-gate=topic_gap_low=-2", folder=tmp_path)
 
     pinned = run()
     assert pinned.returncode == 0, pinned.stdout + pinned.stderr

@@ -2,8 +2,9 @@
 
 import pytest
 
-from labkit import options, profiles, settings_file
+from labkit import profiles
 from labkit.errors import LabError
+from labkit.plugin import options, settings_file
 
 EVERYTHING = """
 profile = "embedded"
@@ -33,9 +34,9 @@ def test_every_kind_of_setting_is_read(tmp_path):
     assert settings["gate"] == {"fine_tuned_accuracy": 0.9, "split_overlap": 0.0}
     config = options.apply(profiles.EMBEDDED, options.merge(settings))
     assert config.data.source == str(tmp_path / "data" / "posts.csv")
-    assert config.data.text_column == "body"
-    assert config.data.labels == ("a, b", "c")
-    assert config.data.wording("c") == "the letter c"
+    assert config.selection.text_column == "body"
+    assert config.selection.labels == ("a, b", "c")
+    assert config.label_texts["c"] == "the letter c"
     assert (config.recipe.epochs, config.recipe.learning_rate) == (2, 1e-4)
 
 

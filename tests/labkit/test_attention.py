@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from labkit import attention
-from labkit.attention import attend
+from labkit.training.fast import attention
+from labkit.training.fast.attention import attend
 
 
 def formula(query, key, value, allowed):
@@ -65,7 +65,7 @@ def test_without_a_mask_every_token_is_seen(inputs):
 
 def test_a_classifier_takes_it_by_name(tiny_checkpoint):
     """The same logits as transformers' own kernel, padding included."""
-    from labkit.base_model import load_classifier
+    from labkit.model.checkpoints import load_classifier
 
     ids = torch.arange(5, 35).reshape(3, 10)
     mask = torch.ones_like(ids)

@@ -9,10 +9,11 @@ import datasets
 import numpy as np
 import pytest
 
-from labkit import corpus_checks, data, data_files
-from labkit.corpus_checks import CHECKS, LABELS, LEAST, SLICES
-from labkit.data_files import CORPUS
-from labkit.probes import PER_TOPIC, choose_probes
+from labkit.data import corpus_checks, files
+from labkit.data.corpus_checks import CHECKS, LABELS, LEAST, SLICES
+from labkit.data.files import CORPUS
+from labkit.data.posts import load_posts
+from labkit.data.probes import PER_TOPIC, choose_sentences
 from labkit.profiles import EMBEDDED
 
 CARD = (CORPUS / "README.md").read_text(encoding="utf-8")
@@ -26,9 +27,8 @@ def posts():
 @pytest.fixture(scope="module")
 def splits(tmp_path_factory):
     """The corpus as the lab loads it."""
-    return data.load_splits(
-        EMBEDDED.data, data_files.locate(EMBEDDED.data), tmp_path_factory.mktemp("c")
-    )
+    found = files.locate(EMBEDDED.data)
+    return load_posts(found, EMBEDDED.selection, (), tmp_path_factory.mktemp("c"))
 
 
 def changed(posts, change, rows):
@@ -179,7 +179,7 @@ def test_the_lab_takes_every_post(posts, splits):
 
 
 def test_probes_are_pairs_and_no_posts(posts, splits):
-    probes = choose_probes(splits, seed=0)
+    probes = choose_sentences(splits, seed=0)
     assert probes.curated
     counts = Counter(probes.topics)
     assert all(counts[topic] >= PER_TOPIC and counts[topic] % 2 == 0 for topic in range(2))
@@ -188,7 +188,7 @@ def test_probes_are_pairs_and_no_posts(posts, splits):
 
 
 def test_probes_are_no_part_of_the_data():
-    assert set(data_files.content_digests(CORPUS)) == {f"{split}.jsonl" for split in LEAST}
+    assert set(files.content_digests(CORPUS)) == {f"{split}.jsonl" for split in LEAST}
 
 
 def test_the_card_counts_the_posts(posts):

@@ -1,15 +1,16 @@
 """From a data set to three clean splits, with every drop counted."""
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from labkit import data, data_files
-from labkit.config import DataSource
+from labkit.config import DataSource, Selection
+from labkit.data import files
+from labkit.data.posts import Cleaning, Posts, load_posts
 from labkit.errors import LabError
+from labkit.plumbing import results
 
 NEWSGROUPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "20_newsgroups"
 LABELS = ("rec.sport.baseball", "sci.space")
@@ -20,19 +21,17 @@ def write_posts(folder, **splits):
     for name, posts in splits.items():
         lines = [json.dumps({"text": text, "label_text": label}) for text, label in posts]
         (folder / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    return DataSource(
-        str(folder),
-        labels=LABELS,
-        label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
-    )
+    return folder
 
 
 def posts(count, prefix):
     return [(f"{prefix} {i} {LABELS[i % 2]}", LABELS[i % 2]) for i in range(count)]
 
 
-def load(source, tmp_path):
-    return data.load_splits(source, data_files.locate(source), tmp_path / "cache")
+def load(folder, tmp_path, **selection):
+    """The posts of a data folder, of both labels unless `selection` says otherwise."""
+    chosen = Selection(**{"labels": LABELS, **selection})
+    return load_posts(files.locate(DataSource(str(folder))), chosen, (), tmp_path / "cache")
 
 
 def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
@@ -48,7 +47,7 @@ def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
     ]
     test = [*posts(10, "test"), ("", LABELS[1])]
     splits = load(write_posts(tmp_path / "d", train=train, test=test), tmp_path)
-    assert splits.cleaning == data.Cleaning(
+    assert splits.cleaning == Cleaning(
         loaded={"train": 46, "test": 11},
         empty={"train": 1, "test": 1},
         repeated=2,
@@ -85,8 +84,11 @@ def test_a_validation_split_of_the_data_set_loses_what_stands_in_train_or_test(t
 
 def test_a_part_of_each_split_of_the_data_set_follows_the_seed(tmp_path):
     parts = {name: posts(40, name) for name in ("train", "validation", "test")}
-    source = replace(write_posts(tmp_path / "d", **parts), train_size=20, validation_size=10)
-    first, again, other = (load(replace(source, seed=seed), tmp_path) for seed in (1, 1, 2))
+    folder = write_posts(tmp_path / "d", **parts)
+    first, again, other = (
+        load(folder, tmp_path, train_size=20, validation_size=10, split_seed=seed)
+        for seed in (1, 1, 2)
+    )
     assert [len(split) for _, split in first.items()] == [20, 10, 40]
     for name in ("train", "validation"):
         assert getattr(first, name)["text"] == getattr(again, name)["text"]
@@ -97,16 +99,17 @@ def test_a_part_of_each_split_of_the_data_set_follows_the_seed(tmp_path):
 @pytest.mark.parametrize(("name", "size"), [("train_size", 31), ("validation_size", 9)])
 def test_more_posts_than_a_split_of_the_data_set_has_is_an_error(tmp_path, name, size):
     parts = {part: posts(n, part) for part, n in [("train", 30), ("validation", 8), ("test", 6)]}
-    source = write_posts(tmp_path / "d", **parts)
+    folder = write_posts(tmp_path / "d", **parts)
     split = name.removesuffix("_size")
     with pytest.raises(LabError, match=f"{size} {split} posts asked for, {size - 1} are there"):
-        load(replace(source, **{name: size}), tmp_path)
+        load(folder, tmp_path, **{name: size})
 
 
 def test_splits_come_back_as_they_were_saved(tmp_path):
     splits = load(write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b")), tmp_path)
-    data.save_splits(splits, tmp_path)
-    again = data.open_splits(tmp_path)
+    (tmp_path / "saved").mkdir()
+    results.save(splits, tmp_path / "saved")
+    again = results.load(Posts, tmp_path / "saved")
     assert again.labels == splits.labels
     assert again.cleaning == splits.cleaning
     for (_, one), (_, other) in zip(splits.items(), again.items(), strict=True):
@@ -114,53 +117,52 @@ def test_splits_come_back_as_they_were_saved(tmp_path):
 
 
 def test_label_is_the_index_into_the_labels_asked_for(tmp_path):
-    source = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
-    turned = load(replace(source, labels=LABELS[::-1]), tmp_path)
+    folder = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
+    turned = load(folder, tmp_path, labels=LABELS[::-1])
     for post in turned.test:
         assert post["text"].endswith(turned.labels[post["label"]])
 
 
 def test_sizes_asked_for_are_the_sizes_got(tmp_path):
-    source = write_posts(tmp_path / "d", train=posts(60, "a"), test=posts(8, "b"))
-    splits = load(replace(source, train_size=31, validation_size=9), tmp_path)
+    folder = write_posts(tmp_path / "d", train=posts(60, "a"), test=posts(8, "b"))
+    splits = load(folder, tmp_path, train_size=31, validation_size=9)
     assert (len(splits.train), len(splits.validation)) == (31, 9)
 
 
 def test_more_posts_than_there_are_is_an_error(tmp_path):
-    source = write_posts(tmp_path / "d", train=posts(60, "a"), test=posts(8, "b"))
+    folder = write_posts(tmp_path / "d", train=posts(60, "a"), test=posts(8, "b"))
     with pytest.raises(LabError, match="60 are there after cleaning; ask for fewer"):
-        load(replace(source, train_size=60, validation_size=9), tmp_path)
+        load(folder, tmp_path, train_size=60, validation_size=9)
 
 
 def test_a_missing_column_lists_those_there_are(tmp_path):
-    source = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
+    folder = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
     with pytest.raises(LabError, match="no column 'body'; it has text, label_text"):
-        load(replace(source, text_column="body"), tmp_path)
+        load(folder, tmp_path, text_column="body")
 
 
 def test_a_missing_group_lists_those_there_are(tmp_path):
-    source = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
+    folder = write_posts(tmp_path / "d", train=posts(40, "a"), test=posts(8, "b"))
     with pytest.raises(LabError, match=r"no posts of 'talk\.politics'; its groups are rec"):
-        load(replace(source, labels=("talk.politics", LABELS[0])), tmp_path)
+        load(folder, tmp_path, labels=("talk.politics", LABELS[0]))
 
 
 def test_a_folder_without_data_is_an_error(tmp_path):
     (tmp_path / "empty").mkdir()
     with pytest.raises(LabError, match=r"holds no .*\.jsonl"):
-        load(DataSource(str(tmp_path / "empty"), labels=LABELS), tmp_path)
+        load(tmp_path / "empty", tmp_path)
 
 
 def test_the_fingerprint_follows_the_content(tmp_path):
     write_posts(tmp_path / "d", train=posts(4, "a"))
-    before = data_files.content_digests(tmp_path / "d")
+    before = files.content_digests(tmp_path / "d")
     write_posts(tmp_path / "d", train=posts(5, "a"))
-    assert data_files.content_digests(tmp_path / "d") != before
+    assert files.content_digests(tmp_path / "d") != before
 
 
 @pytest.mark.skipif(not NEWSGROUPS.exists(), reason="../shared/data/20_newsgroups is not there")
 def test_the_real_posts_lose_what_their_card_says(tmp_path):
-    source = DataSource(str(NEWSGROUPS), labels=LABELS)
-    splits = load(source, tmp_path)
+    splits = load(NEWSGROUPS, tmp_path)
     assert splits.cleaning.loaded == {"train": 597 + 593, "test": 397 + 394}
     assert splits.cleaning.empty == {"train": 33, "test": 30}
     assert [len(split) for _, split in splits.items()] == [600, 150, 761]

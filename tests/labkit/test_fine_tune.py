@@ -1,15 +1,19 @@
-"""The training loop: what it may not change of the recipe."""
+"""The training loop: what it may not change of the recipe, and which weights it ends with."""
 
 from dataclasses import replace
 
 import datasets
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from labkit import fine_tune
-from labkit.config import Recipe
-from labkit.hardware import Hardware
-from labkit.tokenization import load_tokenizer
+from labkit.config import ModelSource, Recipe
+from labkit.model.checkpoints import WEIGHTS, resolve
+from labkit.model.encoding import classify
+from labkit.plumbing.hardware import Hardware
+from labkit.training.classifier import new_classifier
+from labkit.training.fast import parts
+from labkit.training.fast.speed import speed_of
 
 FLOAT32 = Hardware("cpu", bf16=False, threads=1)
 
@@ -21,10 +25,20 @@ def posts():
     return datasets.Dataset.from_dict({"input_ids": ids, "label": [i % 2 for i in range(19)]})
 
 
+@pytest.fixture
+def others(posts):
+    """The same posts, of which five have the other class: who learns `posts` by heart fails here."""
+    labels = [1 - label if row % 4 == 0 else label for row, label in enumerate(posts["label"])]
+    return datasets.Dataset.from_dict({"input_ids": list(posts["input_ids"]), "label": labels})
+
+
+def train(checkpoint, posts, validation, recipe, scratch, **more):
+    base = resolve(ModelSource(str(checkpoint)))
+    return new_classifier(base, ("a", "b"), posts, validation, recipe, FLOAT32, scratch, **more)
+
+
 def weights_after(checkpoint, posts, scratch, recipe):
-    model, history = fine_tune.fine_tune(
-        checkpoint, load_tokenizer(checkpoint), posts, posts, ("a", "b"), recipe, FLOAT32, scratch
-    )
+    model, history = train(checkpoint, posts, posts, recipe, scratch)
     return model.state_dict(), history
 
 
@@ -33,13 +47,14 @@ def test_a_batch_in_parts_is_the_step_of_the_whole_batch(
 ):
     recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3)
     whole, as_whole = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
-    monkeypatch.setattr(fine_tune, "PART", 42)  # two posts of the longest
-    parts, in_parts = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
+    monkeypatch.setattr(parts, "PART", 42)  # two posts of the longest
+    assert speed_of(FLOAT32, 8, posts).arguments["gradient_accumulation_steps"] == 4
+    cut, in_parts = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     assert in_parts.steps == as_whole.steps == 6
     for (_, loss), (_, other) in zip(as_whole.step_losses, in_parts.step_losses, strict=True):
         assert loss == pytest.approx(other, abs=1e-4)
     for name, values in whole.items():
-        torch.testing.assert_close(values, parts[name], atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(values, cut[name], atol=1e-5, rtol=1e-4)
 
 
 def test_another_recipe_gives_other_weights(tiny_checkpoint, posts, tmp_path):
@@ -48,6 +63,39 @@ def test_another_recipe_gives_other_weights(tiny_checkpoint, posts, tmp_path):
     one, _ = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     other, _ = weights_after(tiny_checkpoint, posts, tmp_path, replace(recipe, batch_size=4))
     assert not all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+
+
+OVERFITTING = Recipe(epochs=12, batch_size=8, learning_rate=1e-2)  # epoch 5 is its best
+
+
+def test_the_weights_kept_are_those_of_the_best_epoch(tiny_checkpoint, posts, others, tmp_path):
+    """Of a training that gets worse towards its end: those that its checkpoint of then holds."""
+    _, history = train(
+        tiny_checkpoint, posts, others, OVERFITTING, tmp_path, checkpoints=tmp_path / "kept"
+    )
+    model, again = train(tiny_checkpoint, posts, others, OVERFITTING, tmp_path)
+    assert again.best_epoch == history.best_epoch
+    assert 1 < history.best_epoch < len(history.epochs)
+    steps = history.steps // len(history.epochs)
+    best, last = (
+        load_file(tmp_path / "kept" / f"checkpoint-{epoch * steps}" / WEIGHTS)
+        for epoch in (history.best_epoch, len(history.epochs))
+    )
+    weights = model.state_dict()
+    assert weights.keys() == best.keys() == last.keys()
+    assert all(torch.equal(weights[name], best[name]) for name in best)
+    assert not any(torch.equal(last[name], best[name]) for name in best)
+
+
+def test_the_model_kept_has_the_lowest_validation_loss_of_all_epochs(
+    tiny_checkpoint, posts, others, tmp_path
+):
+    model, history = train(tiny_checkpoint, posts, others, OVERFITTING, tmp_path)
+    logits = torch.from_numpy(classify(model, list(others["input_ids"])).logits)
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor(others["label"])).item()
+    losses = [epoch.validation_loss for epoch in history.epochs]
+    assert loss == pytest.approx(min(losses), abs=1e-5)
+    assert losses[-1] > min(losses) + 0.5
 
 
 def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, tmp_path):
@@ -63,12 +111,12 @@ def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, t
     ],
 )
 def test_a_share_is_cut_into_equal_parts_where_it_can_be(share, longest, part):
-    assert fine_tune.part_of(share, longest) == part
+    assert parts.part_of(share, longest) == part
 
 
 def test_a_gpu_takes_its_share_at_once():
-    arguments = fine_tune.training_arguments(
-        Recipe(), Hardware("cuda", bf16=False, threads=1), "scratch", longest=256
-    )
-    assert arguments.per_device_train_batch_size == Recipe().batch_size
-    assert arguments.gradient_accumulation_steps == 1
+    long = datasets.Dataset.from_dict({"input_ids": [[5] * 256]})
+    arguments = speed_of(Hardware("cuda", bf16=False, threads=1), 16, long).arguments
+    assert arguments["per_device_train_batch_size"] == 16
+    assert arguments["gradient_accumulation_steps"] == 1
+    assert speed_of(FLOAT32, 16, long).arguments["gradient_accumulation_steps"] > 1

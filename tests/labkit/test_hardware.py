@@ -3,14 +3,13 @@
 import math
 import os
 import platform
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-from labkit import hardware
+from labkit.plumbing import hardware
+from tests.running import run_python
 
 
 @pytest.fixture
@@ -98,6 +97,9 @@ def test_an_empty_cuda_visible_devices_keeps_a_gpu_out(monkeypatch):
 def test_it_is_found_without_torch():
     if hardware._may_have_gpu():
         pytest.skip("only torch knows whether a GPU that may be there can be used")
-    code = "import sys; from labkit.hardware import detect; detect(); print('torch' in sys.modules)"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert run.stdout.strip() == "False"
+    code = (
+        "import sys; from labkit.plumbing.hardware import detect; "
+        "detect(); print('torch' in sys.modules)"
+    )
+    run = run_python("-c", code)
+    assert run.stdout.strip() == "False", run.stderr

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from labkit import profiles
-from labkit.profiles import DISTILBERT
-from labkit.store import file_digest
+from labkit.plumbing.digests import file_digest
+from labkit.profiles import DISTILBERT, EMBEDDED
+from tests.running import ROOT, Finished, answers_in, run_pytest, run_python
 from tests.subjects import write_checkpoint, write_dataset
 
-EXERCISES = Path(__file__).parents[1] / "exercises"
 NLI_LABELS = {"CONTRADICTION": 0, "NEUTRAL": 1, "ENTAILMENT": 2}
 
 
@@ -51,17 +49,11 @@ def hub(tmp_path_factory):
     return folder
 
 
-def run_lab(folder: Path, hub: Path, *args: str) -> subprocess.CompletedProcess[str]:
-    """The lab in a process of its own, offline, with nothing but `hub` in its Hub cache."""
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(hub.parent)}
-    environment["PYTHONPATH"] = os.pathsep.join([str(folder), str(EXERCISES.parents[1])])
-    command = [sys.executable, "-m", "pytest", str(EXERCISES), "-o", f"cache_dir={folder}/cache"]
-    return subprocess.run(
-        [*command, "--lab-reports", str(folder / "reports"), *args],
-        cwd=EXERCISES.parents[1],
-        env=environment,
-        capture_output=True,
-        text=True,
+def run_lab(folder: Path, hub: Path, *args: str) -> Finished:
+    """The lab offline, with nothing but `hub` in its Hub cache; modules of `folder` are found."""
+    path = os.pathsep.join([str(folder), str(ROOT)])
+    return run_pytest(
+        "tests/exercises", *args, folder=folder, HF_HOME=str(hub.parent), PYTHONPATH=path
     )
 
 
@@ -87,8 +79,7 @@ profiles.PROFILES["distilbert"] = profiles.DISTILBERT
     options = ["-p", "pin_small_weights", "--lab-max-length", "64", "--lab-learning-rate", "5e-3"]
     run = run_lab(tmp_path, hub, *options)
     assert "profile distilbert (auto: the Hub cache holds its model and data)" in run.stdout
-    answers = json.loads((tmp_path / "reports" / "answers.json").read_text())
-    values = {answer["id"]: answer["values"] for answer in answers["answers"]}
+    values = {answer["id"]: answer["values"] for answer in answers_in(tmp_path)}
     assert len(values) == 6, run.stdout
     assert 0 <= values["zero_shot"]["trained_nli_accuracy"] <= 1
     assert values["training_data"]["test_posts"] == 40
@@ -113,11 +104,7 @@ def test_auto_needs_the_whole_cache(hub, missing, why):
         "from dataclasses import replace; from labkit import profiles; D = profiles.DISTILBERT; "
         f"profiles.DISTILBERT = replace(D, {part}); print(profiles.choose('auto').why)"
     )
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "HF_HOME": str(hub.parent)}
-    environment["PYTHONPATH"] = str(EXERCISES.parents[1])
-    found = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
-    )
+    found = run_python("-c", code, HF_HOME=str(hub.parent))
     assert why in found.stdout, found.stderr
 
 
@@ -139,10 +126,6 @@ def test_the_hub_counts_where_it_answers_in_time(monkeypatch, hub):
 
 
 def test_a_profile_differs_only_in_what_it_names():
-    """One code path: recipe and groups are the same under both."""
-    from labkit.profiles import EMBEDDED
-
-    assert EMBEDDED.recipe == DISTILBERT.recipe
-    assert replace(EMBEDDED.data, source="", revision=None) == replace(
-        DISTILBERT.data, source="", revision=None
-    )
+    """One code path: recipe, groups and their wording are the same under both."""
+    named = {"profile": "", "base_model": None, "data": None, "nli_model": None}
+    assert replace(EMBEDDED, **named) == replace(DISTILBERT, **named)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from labkit.inference import budget_batches, run_batches
+from labkit.model.batches import budget_batches, run_batches
 
 LENGTHS = [5, 3, 100, 7, 7, 1, 64, 30, 2, 2]
 
@@ -62,14 +62,14 @@ def test_a_model_that_mixes_rows_would_show():
 
 
 def test_padding_does_not_touch_a_models_result(tiny_checkpoint):
-    from labkit.base_model import load_classifier
-    from labkit.fine_tune import classify
+    from labkit.model.checkpoints import load_classifier
+    from labkit.model.encoding import classify
 
     torch.manual_seed(0)
     model = load_classifier(tiny_checkpoint, ("0", "1"))
     sequences = [[7, 8, 9], [10] * 40, [11, 12]]
-    together, embedded = classify(model, sequences)
+    together = classify(model, sequences)
     for row, sequence in enumerate(sequences):
-        alone, alone_embedded = classify(model, [sequence])
-        assert together[row] == pytest.approx(alone[0], abs=1e-5)
-        assert embedded[row] == pytest.approx(alone_embedded[0], abs=1e-5)
+        alone = classify(model, [sequence])
+        assert together.logits[row] == pytest.approx(alone.logits[0], abs=1e-5)
+        assert together.embeddings[row] == pytest.approx(alone.embeddings[0], abs=1e-5)

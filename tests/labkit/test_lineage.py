@@ -5,49 +5,70 @@ import importlib.metadata
 import subprocess
 from dataclasses import asdict, replace
 from hashlib import sha256
-from types import SimpleNamespace
 from typing import Any
 
+import datasets
+import numpy as np
 import pytest
 
-from labkit import lineage
-from labkit.config import DataSource, LabConfig, ModelSource, Recipe, fingerprint
-from labkit.data import Cleaning
-from labkit.hardware import Hardware
-from labkit.lineage import Lineage
-from labkit.statistics import Estimate
-from labkit.store import Entry
+from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
+from labkit.data.files import DataFiles
+from labkit.data.posts import Cleaning, Posts
+from labkit.evaluation.intervals import Estimate
+from labkit.evaluation.metrics import Evaluation
+from labkit.model.checkpoints import WEIGHTS, Checkpoint
+from labkit.plumbing import results
+from labkit.plumbing.digests import fingerprint
+from labkit.plumbing.hardware import Hardware
+from labkit.release import lineage
+from labkit.release.lineage import Ingredients, Lineage
+from labkit.training.classifier import FineTuned
+from labkit.training.history import Epoch, History
+from labkit.training.sweep import Repeatability
+
+CLEANING = Cleaning({"train": 9, "test": 4}, {"train": 1, "test": 0}, 2, 3)
 
 
-class Splits:
-    labels = ("a", "b")
-    cleaning = Cleaning({"train": 9, "test": 4}, {"train": 1, "test": 0}, 2, 3)
-
-    def items(self) -> Any:
-        yield from (("train", [1, 2, 3]), ("validation", [4]), ("test", [5, 6]))
+def split(size: int) -> datasets.Dataset:
+    return datasets.Dataset.from_dict({"text": ["post"] * size, "label": [0] * size})
 
 
 @pytest.fixture
-def facts(tmp_path) -> Any:
+def facts(tmp_path) -> Ingredients:
     """All that `record` asks of a lab."""
-    evaluation = SimpleNamespace(accuracy=Estimate(0.9, 0.8, 1.0), macro_f1=Estimate(0.8, 0.7, 0.9))
-    epochs = [SimpleNamespace(validation_loss=loss) for loss in (0.5, 0.2, 0.3)]
-    return SimpleNamespace(
+    folder = tmp_path / "base"
+    folder.mkdir()
+    (folder / WEIGHTS).write_bytes(b"weights")
+    epochs = tuple(Epoch(i, 0.5, loss, 0.5) for i, loss in enumerate((0.5, 0.2, 0.3), start=1))
+    right = np.array([True, False])
+    return Ingredients(
         config=LabConfig(
             profile="embedded",
-            base_model=ModelSource("base"),
-            data=DataSource("hub/posts", revision="r1", seed=5),
+            base_model=ModelSource("hub/base"),
+            data=DataSource("hub/posts", revision="r1"),
+            selection=Selection(split_seed=5),
             recipe=Recipe(epochs=3),
         ),
-        trains=True,
-        history=SimpleNamespace(best_epoch=2, epochs=epochs),
-        evaluations={"fine_tuned": evaluation},
-        base=SimpleNamespace(describe=lambda: {"name": "base"}),
-        data_digests={"train.jsonl": "d1"},
-        splits=Splits(),
+        data_files=DataFiles(tmp_path, "hub/posts", {"train.jsonl": "d1"}),
+        pretrained=Checkpoint(tmp_path / "published", "hub/base", "r2", {WEIGHTS: "d2"}),
+        base=Checkpoint(folder, "hub/base", "r2", {WEIGHTS: "that of the converted"}),
+        posts=Posts(split(3), split(1), split(2), ("a", "b"), CLEANING),
+        fine_tuned=FineTuned(
+            folder, History(epochs, (), 2, 3, 0.1, False, "cpu"), np.zeros((1, 2))
+        ),
+        evaluations={
+            "fine_tuned": Evaluation(
+                "fine_tuned",
+                right.astype(int),
+                right,
+                accuracy=Estimate(0.9, 0.8, 1.0),
+                macro_f1=Estimate(0.8, 0.7, 0.9),
+            )
+        },
+        repeatability=Repeatability(4, ("d3", "d3")),
         hardware=Hardware("cpu", False, 2, processes=3),
-        repeatability={"checked": True, "identical": True},
-        entries={"tokens": Entry(tmp_path, "key", False, 1.23456)},
+        commit="0123456789ab+",
+        durations={"tokens": 1.23456},
     )
 
 
@@ -67,15 +88,25 @@ def test_a_record_has_every_fact(facts, model):
     assert "." not in record.created
     assert record.labkit == importlib.metadata.version("labkit")
     assert record.profile == "embedded"
-    assert record.config == facts.config.to_dict()
-    assert record.base_model == {"name": "base"}
+    assert results.rebuild(LabConfig, record.config) == facts.config
+    assert record.base_model == {
+        "name": "hub/base",
+        "revision": "r2",
+        "sha256": "d2",  # as it was published
+        "bytes": len(b"weights"),
+    }
     assert record.recipe["epochs"] == 3
     assert record.hardware == asdict(facts.hardware)
     assert record.machine["cores"] >= 1
     assert {"torch", "transformers", "numpy"} <= set(record.packages)
     assert record.durations == {"tokens": 1.235}
-    assert record.bit_for_bit == {"checked": True, "identical": True}
-    assert record.commit == lineage.commit()
+    assert record.bit_for_bit == {
+        "checked": True,
+        "identical": True,
+        "steps": 4,
+        "sha256": ["d3", "d3"],
+    }
+    assert record.commit == "0123456789ab+"
     assert record.trained_elsewhere is None
     assert record.metrics == {
         "fine_tuned_accuracy": 0.9,
@@ -93,7 +124,7 @@ def test_the_data_are_recorded_with_fingerprint_and_counts(facts, model):
         "labels": ["a", "b"],
         "split_sizes": {"train": 3, "validation": 1, "test": 2},
         "split_seed": 5,
-        "cleaning": asdict(Splits.cleaning),
+        "cleaning": asdict(CLEANING),
     }
 
 
@@ -105,10 +136,13 @@ def test_every_file_of_the_model_has_its_digest(facts, model):
 
 
 def test_a_model_from_elsewhere_has_no_recipe_of_ours(facts, model):
-    facts.trains = False
-    facts.config = replace(facts.config, fine_tuned=ModelSource("someone/model"))
-    facts.repeatability = {"checked": False}
-    record = lineage.record(facts, model)
+    elsewhere = replace(
+        facts,
+        config=replace(facts.config, trained_elsewhere=ModelSource("someone/model")),
+        fine_tuned=replace(facts.fine_tuned, history=None),
+        repeatability=None,
+    )
+    record = lineage.record(elsewhere, model)
     assert record.recipe == {}
     assert record.trained_elsewhere == "someone/model"
     assert set(record.metrics) == {"fine_tuned_accuracy", "fine_tuned_macro_f1"}

@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 
-from labkit import base_model, minilm
+from labkit.data.tokens import load_tokenizer
 from labkit.errors import LabError
+from labkit.model import checkpoints, minilm
 from labkit.profiles import EMBEDDED
-from labkit.store import Store
-from labkit.tokenization import load_tokenizer
 
 TEXTS = (
     "He lined a single to left.",
@@ -29,8 +28,8 @@ def wheel():
 
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory):
-    store = Store(tmp_path_factory.mktemp("store"))
-    return base_model.resolve(EMBEDDED.base_model, store)
+    bert = checkpoints.resolve(EMBEDDED.base_model)
+    return checkpoints.as_distilbert(bert, tmp_path_factory.mktemp("distilbert"))
 
 
 def test_hidden_states_are_those_of_bert(wheel, converted):
@@ -38,7 +37,7 @@ def test_hidden_states_are_those_of_bert(wheel, converted):
     from transformers import BertModel
 
     bert = BertModel.from_pretrained(wheel, add_pooling_layer=False).eval()
-    distilbert = base_model.load_encoder(converted)
+    distilbert = checkpoints.load_encoder(converted.folder)
     tokenizer = load_tokenizer(converted.folder)
     batch = tokenizer(list(TEXTS), padding=True, truncation=True, return_tensors="pt")
     with torch.inference_mode():

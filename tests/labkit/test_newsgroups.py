@@ -6,25 +6,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from labkit import lab
+from labkit.config import DataSource
+from labkit.plugin.session import SESSION
 from labkit.profiles import EMBEDDED
 
 NEWSGROUPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "20_newsgroups"
 
 
 @pytest.fixture(scope="module")
-def newsgroups_lab(pytestconfig, tmp_path_factory):
+def newsgroups_lab(pytestconfig):
     """The embedded profile on the real posts, its stages in the same store as the lab's."""
     if not NEWSGROUPS.exists():
         pytest.skip("../shared/data/20_newsgroups is not there")
-    from labkit.lab import Lab
-    from labkit.plugin import SESSION
-
-    data = replace(EMBEDDED.data, source=str(NEWSGROUPS))
     store = pytestconfig.stash[SESSION].lab.store
-    return Lab(replace(EMBEDDED, data=data), store, tmp_path_factory.mktemp("newsgroups"))
+    return lab.run(replace(EMBEDDED, data=DataSource(str(NEWSGROUPS))), store)
 
 
 def test_fine_tuned_accuracy_on_the_whole_test_split(newsgroups_lab):
-    predicted = newsgroups_lab.predictions["logits_test"].argmax(axis=1)
+    predicted = newsgroups_lab.predictions.logits.test.argmax(axis=1)
     assert len(predicted) == 761
-    assert np.mean(predicted == newsgroups_lab.truth["test"]) >= 0.96
+    assert np.mean(predicted == newsgroups_lab.posts.truth.test) >= 0.96

@@ -1,12 +1,10 @@
-"""Writing the report's files: whole or not at all, and only from a page that is understood."""
+"""Writing the report's files: whole or not at all."""
 
 import os
 
 import pytest
 
-from labkit.errors import LabError
-from labkit.report import write_atomically
-from labkit.results_table import take_apart
+from labkit.report.page import write_atomically
 
 
 def test_a_file_is_readable_for_others(tmp_path):
@@ -27,9 +25,3 @@ def test_a_write_that_fails_leaves_the_last_report_and_no_rest(tmp_path, monkeyp
     assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
         "lab.html": "the last one"
     }
-
-
-@pytest.mark.parametrize("page", ["", "<html><body>", "<body><script></script></body>"])
-def test_a_page_of_another_plugin_is_told_from_pytest_htmls(page):
-    with pytest.raises(LabError, match=r"pytest-html's page has no .*; pytest-html 4 is needed"):
-        take_apart(page)

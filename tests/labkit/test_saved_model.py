@@ -6,8 +6,11 @@ import shutil
 import pytest
 from huggingface_hub import ModelCard
 
-from labkit import saved_model
-from labkit.lineage import Lineage, describe_files
+from labkit.model.checkpoints import CHECKPOINT_FILES
+from labkit.plumbing import results
+from labkit.plumbing.store import MANIFEST
+from labkit.release import card, lineage, model_folder
+from labkit.release.lineage import Lineage, describe_files
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,8 @@ def test_a_changed_file_no_longer_matches_its_lineage(model, tmp_path):
 
 
 def test_lineage_names_every_stage_that_the_model_went_through(model):
-    assert {"posts", "tokens", "fine-tuned", "predictions"} <= set(Lineage.load(model).durations)
+    stages = {"posts", "base_tokens", "fine_tuned", "predictions"}
+    assert stages <= set(Lineage.load(model).durations)
 
 
 def test_the_card_tells_the_measured_numbers(model, tiny_lab):
@@ -53,7 +57,7 @@ def test_publishing_replaces_the_old_folder_whole(tmp_path):
     for folder, name in ((source, "new.txt"), (target, "old.txt")):
         folder.mkdir(parents=True)
         (folder / name).write_text(name)
-    saved_model.publish(source, target)
+    model_folder.publish(source, target)
     assert [path.name for path in target.iterdir()] == ["new.txt"]
     assert [p.name for p in target.parent.iterdir() if p.is_dir()] == ["model"]
 
@@ -67,9 +71,9 @@ def test_a_failed_publication_leaves_the_old_folder_alone(tmp_path, monkeypatch)
     def full_disk(*_, **__):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr(saved_model.shutil, "copytree", full_disk)
+    monkeypatch.setattr(model_folder.shutil, "copytree", full_disk)
     with pytest.raises(OSError, match="no space"):
-        saved_model.publish(source, target)
+        model_folder.publish(source, target)
     assert (target / "file.txt").read_text() == "model"
 
 
@@ -77,13 +81,16 @@ def test_an_unchanged_model_is_not_written_again(tmp_path):
     source, target = tmp_path / "entry", tmp_path / "model"
     source.mkdir()
     (source / "file.txt").write_text("same")
-    saved_model.publish(source, target)
+    model_folder.publish(source, target)
     before = (target / "file.txt").stat().st_ino
-    saved_model.publish(source, target)
+    model_folder.publish(source, target)
     assert (target / "file.txt").stat().st_ino == before
 
 
 def test_nothing_of_the_store_is_published(tiny_lab, model):
-    names = {path.name for path in model.iterdir()}
-    assert not names & saved_model.NOT_PART
+    """The entries of model and training hold more: their manifests, the history, the logits."""
+    of_a_checkpoint = {name for name in CHECKPOINT_FILES if (model / name).exists()}
+    assert {path.name for path in model.iterdir()} == of_a_checkpoint | {lineage.FILE, card.CARD}
+    stored = {path.name for path in tiny_lab.fine_tuned.folder.iterdir()}
+    assert {MANIFEST, results.DOCUMENT, results.ARRAYS} <= stored
     assert json.loads((model / "config.json").read_text())["model_type"] == "distilbert"

@@ -5,8 +5,9 @@ import pytest
 from scipy import stats
 from sklearn import metrics
 
-from labkit import statistics
-from labkit.separation import (
+from labkit.evaluation import intervals
+from labkit.evaluation.intervals import Estimate
+from labkit.evaluation.separation import (
     PERMUTATIONS,
     SAMPLE,
     Separation,
@@ -15,8 +16,7 @@ from labkit.separation import (
     subsample,
     tsne,
 )
-from labkit.similarity import nearest_topic_share, topic_gap
-from labkit.statistics import Estimate
+from labkit.evaluation.similarity import nearest_topic_share, topic_gap
 
 RNG = np.random.default_rng(7)
 TRUTH = RNG.integers(0, 3, 240)
@@ -37,21 +37,21 @@ def correctness(right: int, wrong: int) -> np.ndarray:
     ],
 )
 def test_wilson_interval_is_the_published_one(right, posts, low, high):
-    estimate = statistics.accuracy(correctness(right, posts - right))
+    estimate = intervals.accuracy(correctness(right, posts - right))
     assert estimate.value == right / posts
     assert (estimate.low, estimate.high) == pytest.approx((low, high), abs=5e-5)
 
 
 def test_accuracy_of_nothing_is_an_error():
     with pytest.raises(ValueError, match="the accuracy of no posts"):
-        statistics.accuracy(np.array([], dtype=bool))
+        intervals.accuracy(np.array([], dtype=bool))
     with pytest.raises(ValueError, match="no posts to resample"):
-        statistics.bootstrap(lambda rows: rows.mean(axis=1), 0, seed=0)
+        intervals.bootstrap(lambda rows: rows.mean(axis=1), 0, seed=0)
 
 
 def test_bootstrap_interval_is_that_of_scipy():
     values = RNG.exponential(size=120)
-    ours = statistics.bootstrap(lambda rows: values[rows].mean(axis=1), 120, seed=1, resamples=9000)
+    ours = intervals.bootstrap(lambda rows: values[rows].mean(axis=1), 120, seed=1, resamples=9000)
     theirs = stats.bootstrap(
         (values,), np.mean, n_resamples=9000, method="percentile", rng=np.random.default_rng(2)
     ).confidence_interval
@@ -65,10 +65,10 @@ def test_bootstrap_is_the_same_in_one_block_and_in_many(monkeypatch):
     values = RNG.random(50)
 
     def once() -> Estimate:
-        return statistics.bootstrap(lambda rows: values[rows].mean(axis=1), 50, seed=3)
+        return intervals.bootstrap(lambda rows: values[rows].mean(axis=1), 50, seed=3)
 
     whole = once()
-    monkeypatch.setattr(statistics, "CELLS", 50 * 7)
+    monkeypatch.setattr(intervals, "CELLS", 50 * 7)
     assert once() == whole
 
 
@@ -79,11 +79,11 @@ def test_bootstrap_draws_2000_resamples_of_all_posts_and_follows_its_seed():
         shapes.append(rows.shape)
         return rows.mean(axis=1)
 
-    first = statistics.bootstrap(statistic, 30, seed=4)
+    first = intervals.bootstrap(statistic, 30, seed=4)
     assert sum(shape[0] for shape in shapes[:-1]) == 2000
     assert {shape[1] for shape in shapes} == {30}
-    assert statistics.bootstrap(statistic, 30, seed=4) == first
-    assert statistics.bootstrap(statistic, 30, seed=5) != first
+    assert intervals.bootstrap(statistic, 30, seed=4) == first
+    assert intervals.bootstrap(statistic, 30, seed=5) != first
 
 
 def test_bootstrap_memory_is_bounded_by_blocks():
@@ -93,19 +93,19 @@ def test_bootstrap_memory_is_bounded_by_blocks():
         blocks.append(rows.size)
         return rows[:, 0].astype(float)
 
-    statistics.bootstrap(statistic, 5000, seed=0)
-    assert max(blocks) <= statistics.CELLS
-    assert sum(blocks) == 5000 * (statistics.RESAMPLES + 1)
+    intervals.bootstrap(statistic, 5000, seed=0)
+    assert max(blocks) <= intervals.CELLS
+    assert sum(blocks) == 5000 * (intervals.RESAMPLES + 1)
     blocks.clear()
-    statistics.bootstrap(statistic, statistics.CELLS + 1, seed=0, resamples=2)
-    assert blocks == [statistics.CELLS + 1] * 3  # one post too many for a block: one at a time
+    intervals.bootstrap(statistic, intervals.CELLS + 1, seed=0, resamples=2)
+    assert blocks == [intervals.CELLS + 1] * 3  # one post too many for a block: one at a time
 
 
 def test_resamples_without_a_value_are_left_out():
     def statistic(rows: np.ndarray) -> np.ndarray:
         return np.where(rows[:, 0] == 0, np.nan, 1.0)
 
-    estimate = statistics.bootstrap(statistic, 4, seed=0)
+    estimate = intervals.bootstrap(statistic, 4, seed=0)
     assert (estimate.low, estimate.high) == (1.0, 1.0)
     assert np.isnan(estimate.value)
 
@@ -115,8 +115,8 @@ def test_95_percent_intervals_hold_the_truth_95_times_in_a_hundred(share):
     """Coverage over 400 experiments of 150 posts, within four standard errors of 95 %."""
     rng = np.random.default_rng(11)
     draws = rng.random((400, 150)) < share
-    intervals = [statistics.accuracy(draw) for draw in draws]
-    covered = np.mean([estimate.low <= share <= estimate.high for estimate in intervals])
+    estimates = [intervals.accuracy(draw) for draw in draws]
+    covered = np.mean([estimate.low <= share <= estimate.high for estimate in estimates])
     assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 400)
 
 
@@ -125,14 +125,14 @@ def test_paired_difference_is_far_surer_than_two_intervals():
     better = correctness(160, 40)
     worse = better.copy()
     worse[:6] = False
-    margin = statistics.paired_difference(better, worse, seed=0)
+    margin = intervals.paired_difference(better, worse, seed=0)
     assert margin.value == pytest.approx(0.03)
     assert 0 < margin.low < 0.03 < margin.high < 0.06
-    assert statistics.accuracy(worse).high > statistics.accuracy(better).low
+    assert intervals.accuracy(worse).high > intervals.accuracy(better).low
 
 
 def test_paired_difference_takes_means_over_several_runs():
-    margin = statistics.paired_difference(np.full(10, 1.0), np.full(10, 0.25), seed=0)
+    margin = intervals.paired_difference(np.full(10, 1.0), np.full(10, 0.25), seed=0)
     assert margin == Estimate(0.75, 0.75, 0.75)
 
 
@@ -145,7 +145,7 @@ def test_mcnemar_is_the_exact_binomial_test(first, second):
         np.repeat([False, True, True, False], right),
     )
     tail = stats.binom.cdf(min(first, second), first + second, 0.5)
-    assert statistics.mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
+    assert intervals.mcnemar(a, b) == pytest.approx(min(1.0, 2 * tail))
 
 
 def test_cochrans_q_of_two_is_mcnemars_chi_square():
@@ -153,7 +153,7 @@ def test_cochrans_q_of_two_is_mcnemars_chi_square():
     first = np.repeat([True, False, True, False], [30, 12, 20, 10])
     second = np.repeat([False, True, True, False], [30, 12, 20, 10])
     expected = stats.chi2.sf((30 - 12) ** 2 / (30 + 12), 1)
-    assert statistics.cochran_q(np.stack([first, second])) == pytest.approx(expected)
+    assert intervals.cochran_q(np.stack([first, second])) == pytest.approx(expected)
 
 
 def test_cochrans_q_is_that_of_shuffling_within_posts():
@@ -162,26 +162,26 @@ def test_cochrans_q_is_that_of_shuffling_within_posts():
     correct = rng.random((5, 80)) < np.array([0.5, 0.5, 0.6, 0.6, 0.7])[:, None]
     hits = correct.sum(axis=1).var()
     shuffled = np.stack([rng.permuted(correct, axis=0).sum(axis=1) for _ in range(4000)])
-    assert statistics.cochran_q(correct) == pytest.approx(
+    assert intervals.cochran_q(correct) == pytest.approx(
         np.mean(shuffled.var(axis=1) >= hits), abs=0.02
     )
 
 
 def test_cochrans_q_finds_nothing_where_classifiers_do_not_differ():
     right = np.arange(40) % 3 > 0
-    assert statistics.cochran_q(np.stack([right] * 20)) == 1  # the same answers from all
+    assert intervals.cochran_q(np.stack([right] * 20)) == 1  # the same answers from all
     luck = np.stack([np.roll(right, shift) for shift in range(0, 39, 3)])
-    assert statistics.cochran_q(luck) > 0.5  # equally often right, on other posts
+    assert intervals.cochran_q(luck) > 0.5  # equally often right, on other posts
 
 
 def test_confusion_has_the_true_class_by_row():
     truth, predicted = np.array([0, 0, 1, 2]), np.array([0, 1, 1, 0])
-    counts = statistics.confusion(truth, predicted, 3)
+    counts = intervals.confusion(truth, predicted, 3)
     assert counts.tolist() == [[1, 1, 0], [0, 1, 0], [1, 0, 0]]
 
 
 def test_macro_f1_is_that_of_scikit_learn_within_a_narrow_interval():
-    estimate = statistics.macro_f1(TRUTH, PREDICTED, 3, seed=0)
+    estimate = intervals.macro_f1(TRUTH, PREDICTED, 3, seed=0)
     assert estimate.value == pytest.approx(metrics.f1_score(TRUTH, PREDICTED, average="macro"))
     assert estimate.low < estimate.value < estimate.high
     assert 0.05 < estimate.high - estimate.low < 0.15  # about 4 standard errors of 240 posts
@@ -191,9 +191,9 @@ def test_every_interval_follows_its_seed():
     confident = rows_of(np.random.default_rng(5).uniform(0.5, 1, len(TRUTH)))
     right = TRUTH == PREDICTED
     measures = (
-        lambda seed: statistics.macro_f1(TRUTH, PREDICTED, 3, seed),
-        lambda seed: statistics.calibration(confident, TRUTH % 2, seed).error,
-        lambda seed: statistics.paired_difference(right, ~right, seed),
+        lambda seed: intervals.macro_f1(TRUTH, PREDICTED, 3, seed),
+        lambda seed: intervals.calibration(confident, TRUTH % 2, seed).error,
+        lambda seed: intervals.paired_difference(right, ~right, seed),
     )
     for measure in measures:
         drawn = [measure(seed) for seed in range(5)]
@@ -203,7 +203,7 @@ def test_every_interval_follows_its_seed():
 
 def test_a_class_that_never_occurs_counts_zero():
     counts = np.array([[3, 0, 0], [0, 5, 0], [0, 0, 0]])
-    assert statistics.macro_f1_of(counts) == pytest.approx(2 / 3)
+    assert intervals.macro_f1_of(counts) == pytest.approx(2 / 3)
 
 
 def rows_of(confidence: np.ndarray) -> np.ndarray:
@@ -213,7 +213,7 @@ def rows_of(confidence: np.ndarray) -> np.ndarray:
 def test_calibration_error_worked_out_by_hand():
     """Ten posts 95 % sure and nine right, ten 65 % sure and four right: 0.5 · 0.05 + 0.5 · 0.25."""
     truth = np.concatenate([np.repeat([0, 1], [9, 1]), np.repeat([0, 1], [4, 6])])
-    measured = statistics.calibration(rows_of(np.repeat([0.95, 0.65], 10)), truth, seed=0)
+    measured = intervals.calibration(rows_of(np.repeat([0.95, 0.65], 10)), truth, seed=0)
     assert measured.error.value == pytest.approx(0.15)
     assert measured.error.low < 0.15 < measured.error.high
     assert measured.counts.tolist() == [0] * 6 + [10, 0, 0, 10]
@@ -227,7 +227,7 @@ def test_calibration_bins_are_those_of_scikit_learn():
 
     confidence = np.random.default_rng(5).uniform(0.5, 1, 400)
     truth = (np.random.default_rng(6).random(400) > confidence**2).astype(int)
-    measured = statistics.calibration(rows_of(confidence), truth, seed=0)
+    measured = intervals.calibration(rows_of(confidence), truth, seed=0)
     accuracy, mean = calibration_curve(truth == 0, confidence, n_bins=10)
     filled = measured.counts > 0
     np.testing.assert_allclose(measured.accuracy[filled], accuracy)
@@ -235,7 +235,7 @@ def test_calibration_bins_are_those_of_scikit_learn():
 
 
 def test_certainty_falls_into_the_last_bin():
-    measured = statistics.calibration(np.eye(2)[[0, 1]], np.array([0, 1]), seed=0)
+    measured = intervals.calibration(np.eye(2)[[0, 1]], np.array([0, 1]), seed=0)
     assert measured.counts.tolist() == [0] * 9 + [2]
     assert measured.error == Estimate(0.0, 0.0, 0.0)
 
@@ -243,7 +243,7 @@ def test_certainty_falls_into_the_last_bin():
 def test_an_overconfident_model_is_seen():
     """Sure of everything, right half the time: the error is a half."""
     truth = np.arange(200) % 2
-    measured = statistics.calibration(np.eye(2)[np.zeros(200, dtype=int)], truth, seed=0)
+    measured = intervals.calibration(np.eye(2)[np.zeros(200, dtype=int)], truth, seed=0)
     assert measured.error.value == 0.5
     assert measured.error.low > 0.4
 
@@ -302,7 +302,7 @@ def test_topic_gap_agrees_with_resampling_one_by_one():
         return np.array(values)
 
     gap = topic_gap(similarity, topics, seed=0)
-    expected = statistics.bootstrap(slow, 15, seed=0)
+    expected = intervals.bootstrap(slow, 15, seed=0)
     assert (gap.value, gap.low, gap.high) == pytest.approx(
         (expected.value, expected.low, expected.high)
     )

@@ -2,27 +2,26 @@
 
 import math
 
-import datasets
+import numpy as np
 import pytest
 
 from labkit.config import Recipe
-from labkit.sweep import sweep
-from labkit.training_history import Epoch, History
+from labkit.training.history import Epoch, History
+from labkit.training.sweep import gather
 
 
-def posts(*counts):
-    """Posts of as many classes as there are counts."""
-    labels = [label for label, count in enumerate(counts) for _ in range(count)]
-    return datasets.Dataset.from_dict({"label": labels})
+def labels(*counts):
+    """The class indices of posts of as many classes as there are counts."""
+    return np.repeat(range(len(counts)), counts)
 
 
 def with_losses(*losses):
     """A training by learning rate, smallest first, that ends at these losses whatever the seed."""
 
-    def train(_, recipe):
+    def train(recipe):
         place = [1e-6, 5e-5, 5e-3].index(pytest.approx(recipe.learning_rate))
         epoch = Epoch(1, losses[place], losses[place], 0.5)
-        return None, History((epoch,), ((1, losses[place]),), 1, 1, 0.1, False, "cpu")
+        return History((epoch,), ((1, losses[place]),), 1, 1, 0.1, False, "cpu")
 
     return train
 
@@ -31,7 +30,7 @@ def with_losses(*losses):
     ("counts", "guessing"), [((8, 8), math.log(2)), ((5, 5, 5), math.log(3)), ((15, 1), 0.2338)]
 )
 def test_guessing_is_the_entropy_of_the_classes(counts, guessing):
-    found = sweep(with_losses(1.0, 1.0, 1.0), posts(*counts), 4, Recipe())
+    found = gather(with_losses(1.0, 1.0, 1.0), labels(*counts), 4, Recipe())
     assert found.guessing == pytest.approx(guessing, abs=1e-4)
 
 
@@ -44,6 +43,6 @@ def test_guessing_is_the_entropy_of_the_classes(counts, guessing):
     ],
 )
 def test_a_rate_is_judged_by_what_guessing_gets_on_rare_classes(losses, underfits, fails):
-    found = sweep(with_losses(*losses), posts(15, 1), 4, Recipe())
+    found = gather(with_losses(*losses), labels(15, 1), 4, Recipe())
     assert found.smallest_underfits is underfits
     assert found.largest_fails is fails

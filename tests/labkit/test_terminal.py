@@ -6,23 +6,30 @@ from types import SimpleNamespace
 
 import pytest
 
-from labkit import terminal
-from labkit.answers.model import Answer
+from labkit.evaluation import gates
+from labkit.plugin import terminal
+from labkit.plugin.session import LabSession
+from labkit.plugin.terminal import CLEAR, TerminalProgress, answer_table, header
+from labkit.plumbing.progress import Silent
 from labkit.profiles import EMBEDDED
-from labkit.progress import Silent
-from labkit.session import LabSession
-from labkit.terminal import CLEAR, TerminalProgress, answer_table, header
+from labkit.report.answer import Answer
+
+DOTS = "test_a.py .."
 
 
 class Reporter:
     """pytest's terminal as far as progress uses it, in the middle of a line of dots."""
 
     def __init__(self, tty: bool) -> None:
-        self.tty, self.written = tty, ""
-        self._tw = SimpleNamespace(_current_line="test_a.py ..")
+        self.isatty, self.written, self.within_a_line = tty, DOTS, True
 
-    def isatty(self) -> bool:
-        return self.tty
+    def ensure_newline(self) -> None:
+        self.written += "\n" * self.within_a_line
+        self.within_a_line = False
+
+    def write_line(self, line: str) -> None:
+        self.ensure_newline()
+        self.written += f"{line}\n"
 
     def write_raw(self, text: str, flush: bool) -> None:
         self.written += text
@@ -42,25 +49,23 @@ def progress_on(reporter: Reporter | None, verbosity: int = 0) -> TerminalProgre
 
 def run_a_stage(progress: TerminalProgress, clock: SimpleNamespace) -> None:
     """Ten seconds, told about every second."""
-    progress.begin("fine-tuned")
+    progress.begin("fine_tuned")
     for second in range(1, 11):
         clock.seconds += 1
         progress.advance(second / 10, "loss 0.50")
     progress.end("3 epochs")
 
 
-def test_a_terminal_has_one_live_line_and_its_dots_back(clock):
+def test_a_terminal_has_one_live_line_below_the_dots(clock):
     reporter = Reporter(tty=True)
     progress = progress_on(reporter)
     run_a_stage(progress, clock)
-    shown = reporter.written.split(CLEAR)[1:]
-    assert shown[0] == "lab: fine-tuned ..."
-    assert shown[3] == "lab: fine-tuned  30 %, loss 0.50, 7.0 s left"
-    assert shown[-1] == "lab: fine-tuned done in 10 s, 3 epochs\n"
+    dots, *shown = reporter.written.split(CLEAR)
+    assert dots == f"{DOTS}\n"
+    assert shown[0] == "lab: fine tuned ..."
+    assert shown[3] == "lab: fine tuned  30 %, loss 0.50, 7.0 s left"
+    assert shown[-1] == "lab: fine tuned done in 10 s, 3 epochs\n"
     assert "\n" not in "".join(shown[:-1])
-    progress.settle()
-    progress.settle()  # the second time there is nothing to bring back
-    assert reporter.written.endswith(f"\n{CLEAR}test_a.py ..")
 
 
 def test_a_live_line_is_not_written_faster_than_one_can_read(clock):
@@ -78,26 +83,24 @@ def test_a_file_has_a_line_for_each_quarter_and_one_for_the_end(clock):
     progress = progress_on(reporter)
     run_a_stage(progress, clock)
     assert reporter.written.splitlines() == [
-        "",  # the line of dots ends first
-        "lab: fine-tuned  80 %, loss 0.50, 2.0 s left",
-        "lab: fine-tuned done in 10 s, 3 epochs",
+        DOTS,
+        "lab: fine tuned  80 %, loss 0.50, 2.0 s left",
+        "lab: fine tuned done in 10 s, 3 epochs",
     ]
-    progress.settle()
-    assert reporter.written.endswith("\ntest_a.py ..")
 
 
 def test_quiet_leaves_no_line_but_a_remark(clock):
     reporter = Reporter(tty=False)
     progress = progress_on(reporter, verbosity=-1)
     run_a_stage(progress, clock)
-    assert reporter.written == ""
+    assert reporter.written == DOTS
     progress.say("a damaged file")
-    assert "a damaged file" in reporter.written
+    assert reporter.written == f"{DOTS}\na damaged file\n"
 
 
 def test_a_worker_writes_to_the_shared_standard_error(clock, capfd):
     run_a_stage(progress_on(None), clock)
-    assert "lab: fine-tuned done in 10 s, 3 epochs" in capfd.readouterr().err
+    assert "lab: fine tuned done in 10 s, 3 epochs" in capfd.readouterr().err
 
 
 @pytest.fixture
@@ -106,10 +109,9 @@ def session(tmp_path):
     measured = Answer(
         "save_and_track",
         "6 files, 91.6 MB",
-        "A fine-tuned model is 6 files.",
+        "A fine tuned model is 6 files.",
         {"size_ratio": 1.0, "reload_difference": 0.5},
-        (),
-    )
+    ).judged(gates.thresholds("embedded", {}))
     return LabSession(
         config=EMBEDDED,
         why="asked for",
@@ -128,14 +130,14 @@ def session(tmp_path):
     [
         (-1, ["6  FAIL 6 files, 91.6 MB"]),
         (0, ["6  6 files, 91.6 MB", "ok   size_ratio 1", "FAIL reload_difference 0.5"]),
-        (1, ["6. What files make up", "A fine-tuned model is 6 files.", "FAIL reload_difference"]),
+        (1, ["6. What files make up", "A fine tuned model is 6 files.", "FAIL reload_difference"]),
     ],
 )
 def test_answers_are_as_long_as_asked_for(session, verbosity, shown):
     lines = list(answer_table(session, verbosity))
     text = "\n".join(line for line, _ in lines)
     assert [part for part in shown if part not in text] == []
-    assert "A fine-tuned model is 6 files." not in text or verbosity > 0
+    assert "A fine tuned model is 6 files." not in text or verbosity > 0
     assert max(len(line) for line, _ in lines) <= terminal.WIDTH
     failed = [line for line, markup in lines if "FAIL" in line and not markup.get("red")]
     assert failed == []

@@ -1,41 +1,34 @@
 """The wheel that pip builds holds all that the lab needs, and works away from the source tree."""
 
-import os
 import shutil
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.running import ROOT, run_python
 
 USE_THE_INSTALLED_COPY = """
 import sys
 from pathlib import Path
 
 import labkit
-from labkit import corpus_checks, data, data_files, report
+from labkit.data import corpus_checks, files, posts
 from labkit.profiles import EMBEDDED
+from labkit.report import page
 
 assert Path(labkit.__file__).is_relative_to(sys.argv[1]), labkit.__file__
 assert corpus_checks.findings(corpus_checks.read_posts()) == []
-splits = data.load_splits(EMBEDDED.data, data_files.locate(EMBEDDED.data), Path(sys.argv[2]))
-print(*(len(split) for _, split in splits.items()))
-print(*sorted(report.environment().list_templates()))
+found = files.locate(EMBEDDED.data)
+loaded = posts.load_posts(found, EMBEDDED.selection, (), Path(sys.argv[2]))
+print(*(len(split) for _, split in loaded.items()))
+print(*sorted(page.environment().list_templates()))
 """
 
 
 def run(*args: str, folder: Path, **environment: str) -> str:
     """Run Python in `folder`, with no package index in reach; returns its output."""
-    done = subprocess.run(
-        [sys.executable, *args],
-        cwd=folder,
-        env={**os.environ, "PIP_NO_INDEX": "1", "HF_HUB_OFFLINE": "1", **environment},
-        capture_output=True,
-        text=True,
-    )
+    done = run_python(*args, cwd=folder, PIP_NO_INDEX="1", **environment)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -76,4 +69,5 @@ def test_an_installed_copy_works_away_from_the_source(site, tmp_path):
     output = run(str(script), str(site), str(tmp_path), folder=tmp_path, PYTHONPATH=str(site))
     sizes, templates = output.splitlines()[-2:]
     assert sizes == "480 120 400"
-    assert set(templates.split()) == {path.name for path in (ROOT / "labkit/templates").iterdir()}
+    folder = ROOT / "labkit" / "report" / "templates"
+    assert set(templates.split()) == {path.name for path in folder.iterdir()}

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from labkit import zero_shot
+from labkit import lab
 from labkit.answers import answer
-from labkit.base_model import load_classifier
-from labkit.data_files import CORPUS
+from labkit.config import DataSource
+from labkit.data.files import CORPUS
+from labkit.data.tokens import load_tokenizer
 from labkit.errors import LabError
-from labkit.evaluation import best_zero_shot
-from labkit.lab import Lab
-from labkit.store import Store
-from labkit.tokenization import load_tokenizer
+from labkit.evaluation import zero_shot
+from labkit.evaluation.metrics import best_zero_shot, evaluate_untrained
+from labkit.model.checkpoints import load_classifier
+from labkit.plumbing.store import Store
 
 TEXTS = ["the pitcher and the catcher", "a probe in orbit", "old glove", "lunar shuttle " * 40]
 LABELS = ("baseball", "space", "medicine")
@@ -91,11 +92,12 @@ def test_the_answer_tells_how_much_is_wrong_in_each_slice(tiny_config, tmp_path)
     for name in ("train", "validation", "test"):
         lines = (CORPUS / f"{name}.jsonl").read_text().splitlines()[:60]
         (posts / f"{name}.jsonl").write_text("\n".join(lines) + "\n")
-    source = replace(tiny_config.data, source=str(posts))
-    lab = Lab(replace(tiny_config, data=source), Store(tmp_path / "store"), tmp_path / "model")
-    wrong = ~best_zero_shot(lab.zero_shot_evaluations).correct[0]
-    slices = np.asarray(lab.splits.test["slice"])
-    sentence = answer("zero_shot", lab).sentence
+    config = replace(tiny_config, data=DataSource(str(posts)))
+    run = lab.run(config, Store(tmp_path / "store"))
+    evaluations = evaluate_untrained(run.posts, config.recipe.seed, run.baselines, run.zero_shot)
+    wrong = ~best_zero_shot(evaluations).correct
+    slices = np.asarray(run.posts.test["slice"])
+    sentence = answer("zero_shot", run, {}).sentence
     assert len(np.unique(slices)) == 5
     for name in np.unique(slices):
         own = slices == name

@@ -6,8 +6,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from labkit import data, data_files
-from labkit.config import DataSource
+from labkit.config import DataSource, Selection
+from labkit.data import files
+from labkit.data.posts import load_posts
 from labkit.errors import LabError
 
 GOOD = [{"text": f"post {i} of its kind", "label": "ab"[i % 2]} for i in range(20)]
@@ -125,8 +126,8 @@ MISTAKES = {
 
 
 def load(path, tmp_path, **settings):
-    source = DataSource(str(path), **settings)
-    return data.load_splits(source, data_files.locate(source), tmp_path / "cache")
+    found = files.locate(DataSource(str(path)))
+    return load_posts(found, Selection(**settings), (), tmp_path / "cache")
 
 
 def write(path, content):

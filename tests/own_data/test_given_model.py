@@ -6,23 +6,26 @@ from dataclasses import replace
 
 import pytest
 
-from labkit import gates, given_model
+from labkit import lab
 from labkit.answers import answer
-from labkit.config import DataSource, ModelSource
+from labkit.config import DataSource, ModelSource, Selection
 from labkit.errors import LabError
+from labkit.evaluation.gates import gates_of, thresholds
 from labkit.exercises import EXERCISES
-from labkit.lab import Lab
-from labkit.store import Store
-from tests.labkit.test_plugin import pytest_run
+from labkit.model.given import resolve
+from labkit.plumbing.store import Store
+from tests.running import answers_in, run_pytest
 from tests.subjects import LABELS, write_dataset
+
+LIMITS = thresholds("embedded", {}, trains=False)
 
 
 @pytest.fixture(scope="module")
 def trained(tiny_config, tmp_path_factory):
-    """A lab with posts enough for its tiny model to learn them."""
+    """A run with posts enough for its tiny model to learn them."""
     folder = tmp_path_factory.mktemp("trained")
-    source = replace(tiny_config.data, source=str(write_dataset(folder / "posts", train=240)))
-    return Lab(replace(tiny_config, data=source), Store(folder / "store"), folder / "model")
+    data = DataSource(str(write_dataset(folder / "posts", train=240)))
+    return lab.run(replace(tiny_config, data=data), Store(folder / "store"))
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +36,11 @@ def model(trained):
 
 @pytest.fixture
 def given(trained, tmp_path):
-    def build(folder, **data):
-        source = replace(trained.config.data, **data)
-        config = replace(trained.config, data=source, fine_tuned=ModelSource(str(folder)))
-        return Lab(config, Store(tmp_path / "store"), tmp_path / "model")
+    """A run that measures the model in a folder."""
+
+    def build(folder, **changes):
+        config = replace(trained.settings["config"], trained_elsewhere=ModelSource(str(folder)))
+        return lab.run(replace(config, **changes), Store(tmp_path / "store"))
 
     return build
 
@@ -50,26 +54,35 @@ def changed(model, folder, **settings):
 
 
 def test_the_labs_own_model_measures_the_same_when_given(trained, model, given):
-    lab = given(model)
-    own, same = trained.evaluations["fine_tuned"], lab.evaluations["fine_tuned"]
+    run = given(model)
+    own, same = trained.evaluations["fine_tuned"], run.evaluations["fine_tuned"]
     assert same.accuracy == own.accuracy
-    assert lab.reload_difference == 0
-    limits = gates.thresholds("embedded", {}, trains=False)
+    assert run.reload_difference == 0
     for exercise in EXERCISES:
-        measured = replace(answer(exercise.id, lab), limits=limits)
+        measured = answer(exercise.id, run, LIMITS)
+        expected = {gate.name for gate in gates_of(exercise.id)} & set(LIMITS)
+        assert {result.gate.name for result in measured.gates} == expected
         assert all(result.measured is not None for result in measured.gates)
-    assert "loss_ratio" not in limits
-    assert "trained elsewhere" in answer("fine_tune", lab).sentence
-    assert not (lab.store.root / "fine-tuned").exists()
+    assert "loss_ratio" not in LIMITS
+    assert "trained elsewhere" in answer("fine_tune", run, LIMITS).sentence
+
+
+def test_nothing_is_trained(model, given):
+    run = given(model)
+    assert run.fine_tuned.history is None
+    assert run.sweep is None
+    assert run.repeatability is None
+    weights = (path / "model.safetensors" for path in (run.fine_tuned.folder, model))
+    assert len({path.read_bytes() for path in weights}) == 1
 
 
 def test_the_label_order_is_that_of_the_models_config(trained, model, given, tmp_path):
     turned = changed(model, tmp_path / "turned", id2label={"0": LABELS[1], "1": LABELS[0]})
-    lab = given(turned)
-    assert lab.splits.labels == LABELS[::-1]
+    run = given(turned)
+    assert run.posts.labels == LABELS[::-1]
     own = trained.evaluations["fine_tuned"].accuracy.value
     assert own > 0.9
-    assert lab.evaluations["fine_tuned"].accuracy.value == pytest.approx(1 - own)
+    assert run.evaluations["fine_tuned"].accuracy.value == pytest.approx(1 - own)
 
 
 def test_another_architecture_with_another_tokenizer_goes_all_the_way(
@@ -94,17 +107,17 @@ def test_another_architecture_with_another_tokenizer_goes_all_the_way(
     )
     BertForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    lab = given(folder)
+    run = given(folder)
     for exercise in EXERCISES:
-        assert answer(exercise.id, lab).sentence
-    assert lab.predictions["embeddings_test"].shape == (len(lab.splits.test), 24)
-    assert lab.evaluations["fine_tuned"].accuracy.value < 0.9
+        assert answer(exercise.id, run, LIMITS).sentence
+    assert run.predictions.embeddings.test.shape == (len(run.posts.test), 24)
+    assert run.evaluations["fine_tuned"].accuracy.value < 0.9
 
 
 def test_labels_that_differ_are_named(model, given, tmp_path):
     other = changed(model, tmp_path / "m", id2label={"0": LABELS[0], "1": "sci.med"})
     with pytest.raises(LabError) as caught:
-        given(other).check_inputs()
+        lab.check_inputs(given(other))
     assert "only the model has 'sci.med'; only the data has 'sci.space'" in str(caught.value)
 
 
@@ -116,8 +129,10 @@ def test_a_model_of_fewer_labels_than_the_data_is_an_error(model, given, tmp_pat
     with pytest.raises(
         LabError, match="only the data has 'c'; choose the data's with --lab-labels"
     ):
-        given(two, **vars(DataSource(str(path)))).check_inputs()
-    given(two, **vars(DataSource(str(path), labels=("b", "a")))).check_inputs()
+        lab.check_inputs(given(two, data=DataSource(str(path)), selection=Selection()))
+    run = given(two, data=DataSource(str(path)), selection=Selection(labels=("b", "a")))
+    lab.check_inputs(run)
+    assert run.posts.labels == ("a", "b")  # as the model numbers them
 
 
 MISTAKES = {
@@ -151,22 +166,22 @@ def test_what_cannot_be_measured_is_told_in_one_line(model, tmp_path, mistake):
     shutil.copytree(model, folder)
     spoil(folder)
     with pytest.raises(LabError) as caught:
-        given_model.resolve(ModelSource(str(folder)))
+        resolve(ModelSource(str(folder)))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_the_exercises_run_on_a_given_model(model, trained, tmp_path):
-    run = pytest_run(
+    config = trained.settings["config"]
+    run = run_pytest(
         *("--lab-profile=embedded", "--lab-max-length=64", f"--lab-fine-tuned={model}"),
-        f"--lab-base-model={trained.config.base_model.source}",
-        f"--lab-dataset={trained.config.data.source}",
+        f"--lab-base-model={config.base_model.source}",
+        f"--lab-dataset={config.data.source}",
         *("-k", "fine_tune or save", "-rs"),
         folder=tmp_path,
     )
     assert run.returncode == 0, run.stdout + run.stderr
     assert "a gate of training; this model was trained elsewhere" in run.stdout
-    answers = json.loads((tmp_path / "reports" / "answers.json").read_text())["answers"]
-    names = {gate["name"] for a in answers for gate in a["gates"]}
+    names = {gate["name"] for answer in answers_in(tmp_path) for gate in answer["gates"]}
     assert {"fine_tuned_accuracy", "margin_low", "size_ratio"} <= names
     assert "loss_ratio" not in names

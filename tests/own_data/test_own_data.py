@@ -9,12 +9,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from labkit import data, data_files
+from labkit import lab
 from labkit.answers import answer
-from labkit.config import DataSource
+from labkit.config import DataSource, Selection
+from labkit.data import files
+from labkit.data.posts import Cleaning, load_posts
+from labkit.data.stratified import stratified_sample
+from labkit.evaluation.gates import gates_of, thresholds
+from labkit.evaluation.zero_shot import wording
 from labkit.exercises import EXERCISES
-from labkit.lab import Lab
-from labkit.store import Store
+from labkit.plumbing.store import Store
 from tests.subjects import COMMON_WORDS, TOPIC_WORDS
 
 GERMAN = {
@@ -38,8 +42,8 @@ def rows_of(words, counts, filler, seed=0):
 
 
 def load(path, tmp_path, **settings):
-    source = DataSource(str(path), **settings)
-    return data.load_splits(source, data_files.locate(source), tmp_path / "cache")
+    found = files.locate(DataSource(str(path)))
+    return load_posts(found, Selection(**settings), (), tmp_path / "cache")
 
 
 def english(baseball, space, seed=0):
@@ -60,7 +64,7 @@ def test_a_file_of_each_format_gives_the_same_splits(tmp_path, suffix):
     splits = load(path, tmp_path)
     assert splits.labels == tuple(TOPIC_WORDS)
     assert [len(split) for _, split in splits.items()] == [39, 9, 12]
-    assert splits.cleaning == data.Cleaning({"train": 60}, {"train": 0}, 0, 0, set_aside=12)
+    assert splits.cleaning == Cleaning({"train": 60}, {"train": 0}, 0, 0, set_aside=12)
     (tmp_path / "reference").mkdir()
     frame.sample(frac=1, random_state=3).to_csv(tmp_path / "reference" / "any.csv", index=False)
     other = load(tmp_path / "reference", tmp_path)
@@ -86,8 +90,8 @@ def test_whole_numbers_are_labels_in_the_order_of_their_values(tmp_path):
 def test_class_names_of_a_hub_data_set_are_labels(tmp_path):
     frame = english(30, 30)
     frame["label"] = (frame["label"] == "sci.space").astype(int)
-    posts = datasets.Dataset.from_pandas(frame, preserve_index=False)
-    named = posts.cast_column("label", datasets.ClassLabel(names=["sport", "space"]))
+    rows = datasets.Dataset.from_pandas(frame, preserve_index=False)
+    named = rows.cast_column("label", datasets.ClassLabel(names=["sport", "space"]))
     named.to_parquet(str(tmp_path / "posts.parquet"))
     splits = load(tmp_path / "posts.parquet", tmp_path)
     assert splits.labels == ("space", "sport")
@@ -116,7 +120,7 @@ def test_a_rare_class_is_in_every_split(tmp_path, counts):
 
 def test_shares_stay_within_one_post_when_a_rare_class_is_helped(tmp_path):
     labels = np.array([0] * 996 + [1] * 4)
-    parts = data.stratified_sample(labels, (600, 150), 1)
+    parts = stratified_sample(labels, (600, 150), 1)
     for part in parts:
         expected = len(part) * 4 / 1000
         assert 1 <= (labels[part] == 1).sum() <= expected + 1
@@ -124,7 +128,7 @@ def test_shares_stay_within_one_post_when_a_rare_class_is_helped(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("label", "wording"),
+    ("label", "readable"),
     [
         ("rec.sport.hockey", "rec sport hockey"),
         ("credit_card-lost", "credit card lost"),
@@ -134,65 +138,86 @@ def test_shares_stay_within_one_post_when_a_rare_class_is_helped(tmp_path):
         ("???", "???"),
     ],
 )
-def test_a_label_without_wording_goes_by_its_readable_name(label, wording):
-    assert DataSource("x").wording(label) == wording
-    assert DataSource("x", label_texts={label: "given"}).wording(label) == "given"
+def test_a_label_without_wording_goes_by_its_readable_name(label, readable):
+    assert wording(label, {}) == readable
+    assert wording(label, {label: "given"}) == "given"
+
+
+LIMITS = thresholds("embedded", {})
 
 
 @pytest.fixture(scope="module")
-def own_lab(tiny_config, tmp_path_factory):
-    def build(frame, **settings):
+def own_run(tiny_config, tmp_path_factory):
+    """A run of the lab on a table of posts, with the selection that is asked for."""
+
+    def build(frame, label_texts=None, **selection):
         folder = tmp_path_factory.mktemp("own")
         frame.to_csv(folder / "posts.csv", index=False)
-        source = DataSource(str(folder / "posts.csv"), **settings)
-        config = replace(tiny_config, data=source, recipe=replace(tiny_config.recipe, epochs=1))
-        return Lab(config, Store(folder / "store"), folder / "model")
+        config = replace(
+            tiny_config,
+            data=DataSource(str(folder / "posts.csv")),
+            selection=Selection(**selection),
+            label_texts=label_texts or {},
+            recipe=replace(tiny_config.recipe, epochs=1),
+        )
+        return lab.run(config, Store(folder / "store"))
 
     return build
 
 
-def check_all_answers(lab):
+def check_all_answers(run):
     for exercise in EXERCISES:
-        measured = answer(exercise.id, lab)
+        measured = answer(exercise.id, run, LIMITS)
+        named = {result.gate.name for result in measured.gates} | set(measured.not_applicable)
+        assert named == {gate.name for gate in gates_of(exercise.id)}
         assert all(result.measured is not None for result in measured.gates)
         json.dumps(measured.to_dict(), allow_nan=False)
-    return measured
 
 
-def test_forty_rows_go_through_all_exercises(own_lab):
-    lab = own_lab(english(20, 20))
-    check_all_answers(lab)
-    assert [len(split) for _, split in lab.splits.items()] == [26, 6, 8]
-    assert (
-        "no test split; 8 posts, stratified, were set aside"
-        in answer("training_data", lab).sentence
-    )
+def test_forty_rows_go_through_all_exercises(own_run):
+    run = own_run(english(20, 20))
+    check_all_answers(run)
+    assert [len(split) for _, split in run.posts.items()] == [26, 6, 8]
+    sentence = answer("training_data", run, LIMITS).sentence
+    assert "no test split; 8 posts, stratified, were set aside" in sentence
 
 
-def test_badly_unbalanced_classes_go_through_all_exercises(own_lab):
-    lab = own_lab(english(120, 5))
-    check_all_answers(lab)
-    majority = lab.evaluations["majority"]
+def test_badly_unbalanced_classes_go_through_all_exercises(own_run):
+    run = own_run(english(120, 5))
+    check_all_answers(run)
+    majority = run.evaluations["majority"]
     assert majority.accuracy.value == pytest.approx(24 / 25)
     assert majority.macro_f1.value < 0.5
 
 
-def test_a_dozen_classes_go_through_all_exercises(own_lab):
+def test_a_dozen_classes_go_through_all_exercises(own_run):
     words = {f"class_{i}": [f"word{i}{letter}" for letter in "abcdef"] for i in range(12)}
-    lab = own_lab(rows_of(words, dict.fromkeys(words, 8), COMMON_WORDS))
-    check_all_answers(lab)
-    assert len(lab.splits.labels) == 12
-    assert not lab.probes.curated
+    run = own_run(rows_of(words, dict.fromkeys(words, 8), COMMON_WORDS))
+    check_all_answers(run)
+    assert len(run.posts.labels) == 12
+    assert not run.probes.curated
 
 
-def test_three_classes_of_german_text_go_through_all_exercises(own_lab):
+def test_three_classes_of_german_text_go_through_all_exercises(own_run):
     counts = dict.fromkeys(GERMAN, 30)
-    lab = own_lab(
+    run = own_run(
         rows_of(GERMAN, counts, FILLER),
         labels=("Küche", "Garten", "Straßenverkehr"),
         label_texts={"Küche": "cooking"},
     )
-    check_all_answers(lab)
-    assert lab.splits.labels == ("Küche", "Garten", "Straßenverkehr")
-    assert lab.label_texts == ("cooking", "Garten", "Straßenverkehr")
-    assert "Straßenverkehr posts" in answer("zero_shot", lab).sentence
+    check_all_answers(run)
+    assert run.posts.labels == ("Küche", "Garten", "Straßenverkehr")
+    assert "Straßenverkehr posts" in answer("zero_shot", run, LIMITS).sentence
+
+
+def test_the_wording_that_is_given_changes_what_zero_shot_finds(own_run):
+    frame = english(20, 20)
+    plain, worded = (
+        own_run(frame, texts) for texts in ({}, {"sci.space": "the orbit of a rocket"})
+    )
+    before, after = (run.zero_shot.label_similarity for run in (plain, worded))
+    same = np.isclose(before, after).all(axis=0)
+    assert dict(zip(plain.posts.labels, same, strict=True)) == {
+        "rec.sport.baseball": True,
+        "sci.space": False,
+    }

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from labkit.tokenization import load_tokenizer
+from labkit.data.tokens import load_tokenizer
 
 
 @pytest.fixture(scope="session")

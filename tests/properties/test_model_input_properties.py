@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DataCollatorWithPadding
 
-from labkit.embeddings import mean_pool
-from labkit.inference import budget_batches, pad, run_batches
-from labkit.tokenization import encode
+from labkit.data.tokens import encode
+from labkit.model.batches import budget_batches, pad, run_batches
+from labkit.model.encoding import mean_pool
 from tests.strategies import any_text, posts, vectors
 
 TEXTS = st.one_of(any_text(), posts())

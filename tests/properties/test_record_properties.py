@@ -1,46 +1,61 @@
 """What is written is what is read back: configuration, lineage, answers, report."""
 
 import json
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from labkit.answers.model import (
-    Answer,
-    Figure,
-    Listing,
-    Mistake,
-    Mistakes,
-    Panels,
-    Table,
-    Tokenized,
-)
-from labkit.config import LabConfig, fingerprint
-from labkit.lineage import Lineage
-from labkit.progress import Silent
+from labkit.config import LabConfig
+from labkit.plugin.session import LabSession
+from labkit.plumbing.digests import fingerprint
+from labkit.plumbing.progress import Silent
+from labkit.plumbing.results import content_digest, plain, rebuild
+from labkit.release.lineage import Lineage
 from labkit.report import page
-from labkit.session import LabSession
-from tests.strategies import any_text, configurations, recipes
+from labkit.report.answer import Answer
+from labkit.report.blocks import Figure, Listing, Mistake, Mistakes, Table, Tokenized
+from labkit.runs import history
+from labkit.runs.history import Record
+from tests.strategies import JSON_VALUES, any_of, any_text, parts_of
 
-JSON_VALUES = (
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text()
-)
-RECORDS = st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4)
+ROOTS = (LabConfig, Record, Lineage, Answer)
+PARTS = sorted(set().union(*map(parts_of, ROOTS)), key=lambda kind: kind.__name__)
+FIELDS = [(kind, field.name) for kind in PARTS for field in fields(kind)]
+FEW = settings(max_examples=settings().max_examples // 3)
 
 
-@given(configurations())
-def test_a_configuration_survives_json(config):
-    plain = json.loads(json.dumps(config.to_dict()))
-    assert LabConfig.from_dict(plain) == config
-    assert fingerprint(LabConfig.from_dict(plain)) == fingerprint(config)
+@pytest.mark.parametrize("kind", ROOTS)
+@given(st.data())
+def test_a_record_survives_json(kind, data):
+    written = data.draw(any_of(kind))
+    read = rebuild(kind, json.loads(json.dumps(plain(written))))
+    assert read == written
+    assert content_digest(read) == content_digest(written)
+
+
+@pytest.mark.parametrize(("kind", "name"), FIELDS, ids=[f"{k.__name__}-{n}" for k, n in FIELDS])
+@FEW
+@given(st.data())
+def test_any_changed_field_changes_the_digest(kind, name, data):
+    before, other = data.draw(any_of(kind)), data.draw(any_of(kind))
+    after = replace(before, **{name: getattr(other, name)})
+    assume(after != before)
+    assert content_digest(after) != content_digest(before)
+    assert fingerprint(plain(after)) != fingerprint(plain(before))
+
+
+@given(any_of(LabConfig), any_of(LabConfig), st.data())
+def test_a_change_in_a_part_of_the_configuration_changes_its_digest(config, other, data):
+    """Down to the last field of the source of a model."""
+    path = data.draw(st.sampled_from([path for path in leaves(config) if path in leaves(other)]))
+    after = changed(config, path, at(other, path))
+    assume(after != config)
+    assert content_digest(after) != content_digest(config)
 
 
 def leaves(value: Any, path: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -64,30 +79,39 @@ def changed(value: Any, path: tuple[str, ...], leaf: Any) -> Any:
     return replace(value, **{path[0]: changed(getattr(value, path[0]), path[1:], leaf)})
 
 
-@given(configurations(), configurations(), st.data())
-def test_any_changed_field_changes_the_fingerprint(config, other, data):
-    shared = [path for path in leaves(config) if path in leaves(other)]
-    path = data.draw(st.sampled_from(shared))
-    copy = changed(config, path, at(other, path))
-    assert (fingerprint(copy) == fingerprint(config)) == (copy == config)
-
-
 @given(st.dictionaries(st.text(max_size=5), JSON_VALUES, min_size=1, max_size=5), st.data())
-def test_the_order_of_keys_does_not_change_the_fingerprint(plain, data):
-    keys = data.draw(st.permutations(list(plain)))
-    assert fingerprint({key: plain[key] for key in keys}) == fingerprint(plain)
+def test_the_order_of_keys_does_not_change_the_fingerprint(values, data):
+    keys = data.draw(st.permutations(list(values)))
+    assert fingerprint({key: values[key] for key in keys}) == fingerprint(values)
 
 
-@given(recipes(), RECORDS, RECORDS, st.none() | st.text(max_size=12))
-def test_a_lineage_survives_json(tmp_path_factory, recipe, data, metrics, commit):
-    texts = {field.name: "x" for field in fields(Lineage) if field.type == "str"}
-    records = {field.name: data for field in fields(Lineage) if field.name not in texts}
-    written = Lineage(
-        **{**texts, **records, "recipe": asdict(recipe), "metrics": metrics, "commit": commit}
+@pytest.mark.parametrize("inside", [Path, lambda folder: {"folder": folder}])
+def test_a_path_counts_by_the_files_that_lie_there(tmp_path, inside):
+    """A model that stands in for a stage's is told from another one, wherever the two lie."""
+    for name, text in (("one", "weights"), ("same", "weights"), ("other", "Weights")):
+        (tmp_path / name / "sub").mkdir(parents=True)
+        (tmp_path / name / "sub" / "model").write_text(text)
+    one, same, other = (
+        content_digest(inside(tmp_path / name)) for name in ("one", "same", "other")
     )
+    assert one == same
+    assert one != other
+
+
+@given(any_of(Lineage))
+def test_a_lineage_survives_its_file(tmp_path_factory, written):
     folder = tmp_path_factory.getbasetemp()
     written.save(folder)
     assert Lineage.load(folder) == written
+
+
+@given(any_of(Record))
+def test_a_record_of_a_run_is_one_line_of_the_history(tmp_path_factory, written):
+    folder = tmp_path_factory.mktemp("history")
+    written = replace(written, run="first", passed=True)
+    for run in ("first", "second"):
+        replace(written, run=run).append(folder)
+    assert history.find("first", folder) == written
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
@@ -95,25 +119,6 @@ def test_a_lineage_holds_no_number_that_json_has_not(tmp_path, number):
     names = {field.name: {} for field in fields(Lineage)}
     with pytest.raises(ValueError, match="not JSON compliant"):
         Lineage(**{**names, "metrics": {"accuracy": number}}).save(tmp_path)
-
-
-@given(any_text(), any_text(), any_text())
-def test_an_answer_survives_the_way_from_a_worker(title, text, sentence):
-    answer = Answer(
-        "compare",
-        title,
-        sentence,
-        {"silhouette_gain": 0.5},
-        (
-            Panels(title, (Figure(title, text, "cGxvdA=="),)),
-            Tokenized(title, text, (text, title), (1, 2)),
-            Figure(title, text, "cGxvdA=="),
-            Table(title, (title, text), ((text, title),), best=0),
-            Mistakes(title, (Mistake(text, "a", "b", 0.5),)),
-            Listing(title, text),
-        ),
-    )
-    assert Answer.unpack(json.loads(json.dumps(answer.pack()))) == answer
 
 
 class TextOnly(HTMLParser):
@@ -175,6 +180,6 @@ def test_a_report_of_any_text_parses_to_the_same_text(tiny_config, tmp_path_fact
 def parsed(session: LabSession, sentence: str, blocks: tuple[Any, ...]) -> TextOnly:
     parser = TextOnly()
     session.answers = {"compare": Answer("compare", sentence, sentence, {}, blocks)}
-    parser.feed(page(session, {"data": sentence}, None))
+    parser.feed(page.page(session, {"data": sentence}))
     parser.close()
     return parser

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labkit.config import DataSource
-from labkit.data import set_test_aside, split_train_validation, stratified_sample
+from labkit.config import Selection
+from labkit.data.posts import set_test_aside, split_train_validation
+from labkit.data.stratified import stratified_sample
 from labkit.errors import LabError
 from tests.strategies import labels, labels_and_sizes, seeds
 
@@ -98,9 +99,9 @@ def posts_of(truth: np.ndarray, order: list[int]) -> datasets.Dataset:
 @given(labels(max_classes=3, max_size=30).filter(lambda truth: len(truth) >= 4), st.data())
 def test_row_order_plays_no_part(truth, data):
     shuffled = data.draw(st.permutations(range(len(truth))))
-    source = DataSource("any", train_size=len(truth) // 2, validation_size=len(truth) // 4)
-    straight = split_train_validation(source, posts_of(truth, list(range(len(truth)))))
-    mixed = split_train_validation(source, posts_of(truth, shuffled))
+    selection = Selection(train_size=len(truth) // 2, validation_size=len(truth) // 4)
+    straight = split_train_validation("any", selection, posts_of(truth, list(range(len(truth)))))
+    mixed = split_train_validation("any", selection, posts_of(truth, shuffled))
     for a, b in zip(straight, mixed, strict=True):
         assert set(a["text"]) == set(b["text"])
     assert not set(straight[0]["text"]) & set(straight[1]["text"])
@@ -128,20 +129,20 @@ def test_the_test_split_that_is_made_is_a_fifth_whatever_the_row_order(truth, da
         (100, None, 30, (70, 30)),
         (1000, None, 30, (600, 30)),
         (100, 60, 40, (60, 40)),
-        (100, None, 0, (100, 0)),
+        (100, None, 1, (99, 1)),
     ],
 )
 def test_sizes_left_open_take_their_defaults(posts, train, validation, expected):
-    source = DataSource("any", train_size=train, validation_size=validation)
+    selection = Selection(train_size=train, validation_size=validation)
     truth = np.arange(posts) % 2
-    parts = split_train_validation(source, posts_of(truth, list(range(posts))))
+    parts = split_train_validation("any", selection, posts_of(truth, list(range(posts))))
     assert tuple(map(len, parts)) == expected
 
 
 def test_more_than_there_is_cannot_be_split_off():
-    source = DataSource("any", train_size=6, validation_size=5)
+    selection = Selection(train_size=6, validation_size=5)
     with pytest.raises(LabError, match="6 train and 5 validation posts asked for, 10 are there"):
-        split_train_validation(source, posts_of(np.arange(10) % 2, list(range(10))))
+        split_train_validation("any", selection, posts_of(np.arange(10) % 2, list(range(10))))
 
 
 def test_no_posts_split_into_no_posts():

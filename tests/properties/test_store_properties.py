@@ -14,7 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from labkit.store import MANIFEST, Store
+from labkit.plumbing.store import MANIFEST, Store
 
 RATES = st.sampled_from([1e-6, 5e-5, 5e-3])
 FILES = st.sampled_from(["weights.bin", "sub/history.json", MANIFEST])
@@ -46,7 +46,7 @@ class StoredModels(RuleBasedStateMachine):
             if dies_after < len(contents(rate)):
                 raise KeyboardInterrupt
 
-        entry = Store(self.root, fresh=fresh).get("model", {"rate": rate}, build, ["errors"])
+        entry = Store(self.root, fresh=fresh).get("model", {"rate": rate}, build)
         assert {name: (entry.path / name).read_bytes() for name in contents(rate)} == contents(rate)
         assert entry.reused == (not built) == (rate in self.whole and not fresh)
         assert not list(self.root.glob(f"model/building-{entry.key}-*"))

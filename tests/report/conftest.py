@@ -1,11 +1,8 @@
 """Runs of the lab on tiny subjects, and a browser to look at what they leave."""
 
 import json
-import os
 import random
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from tests.running import Finished, run_pytest
 from tests.subjects import LABELS, make_post
 
-ROOT = Path(__file__).parents[2]
 HOSTILE = (
     "<script>window.hacked = true</script>",
     "<img src=x onerror='window.hacked = true'>",
@@ -24,13 +21,48 @@ HOSTILE = (
     "R&D &amp; AT&T &lt;",
     "</script><!--",
 )
+EVERY_WAY = """
+import pytest
+
+pytestmark = pytest.mark.exercise("training_data")
+HOSTILE = {hostile!r}
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=HOSTILE)
+def test_failed(text):
+    print("printed", text)
+    assert not text, "found " + text
+
+
+def test_passed():
+    pass
+
+
+@pytest.mark.skip(reason="not here " + HOSTILE[0])
+def test_skipped():
+    pass
+
+
+@pytest.fixture
+def broken():
+    raise ValueError(HOSTILE[1])
+
+
+def test_error(broken):
+    pass
+
+
+@pytest.mark.xfail(reason="no reason")
+def test_xfailed():
+    raise ValueError("as expected")
+"""
 
 
 @dataclass(frozen=True)
 class Run:
     """A finished run of the lab: what it printed, and the folder of its reports."""
 
-    process: subprocess.CompletedProcess[str]
+    process: Finished
     reports: Path
 
     @cached_property
@@ -45,17 +77,12 @@ class Run:
 
 def run_lab(folder: Path, checkpoint: Path, posts: Path, *args: str) -> Run:
     """The six exercises on tiny subjects, with store and reports in `folder`."""
-    process = subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-o", f"cache_dir={folder / 'cache'}"),
-            *(f"--lab-reports={folder / 'reports'}", "--lab-profile=embedded"),
-            *(f"--lab-base-model={checkpoint}", f"--lab-dataset={posts}"),
-            *("--lab-max-length=64", "--lab-batch-size=16", "--lab-learning-rate=3e-3", *args),
-        ],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "80", "HF_HUB_OFFLINE": "1"},
-        capture_output=True,
-        text=True,
+    process = run_pytest(
+        *("--capture=fd", "--lab-profile=embedded"),
+        *(f"--lab-base-model={checkpoint}", f"--lab-dataset={posts}"),
+        *("--lab-max-length=64", "--lab-batch-size=16", "--lab-learning-rate=3e-3", *args),
+        folder=folder,
+        COLUMNS="80",
     )
     return Run(process, folder / "reports")
 
@@ -118,6 +145,16 @@ def sabotaged_run(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Pat
 
 
 @pytest.fixture(scope="session")
+def every_way_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Tests of one exercise that end in every way, with markup in ids, messages and output."""
+    folder = tmp_path_factory.mktemp("every-way")
+    (folder / "conftest.py").write_text('pytest_plugins = ["labkit.plugin"]\n')
+    (folder / "test_it.py").write_text(EVERY_WAY.format(hostile=HOSTILE))
+    process = run_pytest("--capture=fd", folder=folder, cwd=folder)
+    return Run(process, folder / "reports")
+
+
+@pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Headless Chromium with its log of requests, or a skip that says what is missing."""
     webdriver = pytest.importorskip("selenium.webdriver")
@@ -154,7 +191,4 @@ def open_page(browser: Any, page: Path, width: int, dark: bool = False) -> None:
 
 def unfold(browser: Any) -> None:
     """Open every part of the page that a reader can open."""
-    browser.execute_script(
-        "document.querySelectorAll('details').forEach(d => d.open = true);"
-        "document.getElementById('show_all_details').click()"
-    )
+    browser.execute_script("document.querySelectorAll('details').forEach(d => d.open = true)")

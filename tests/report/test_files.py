@@ -8,10 +8,11 @@ import jsonschema
 import pytest
 
 from labkit.exercises import EXERCISES
-from labkit.report import markdown
-from tests.report.conftest import HOSTILE, ROOT
+from labkit.report.page import markdown
+from tests.report.conftest import HOSTILE
+from tests.running import ROOT
 
-SCHEMA = json.loads((ROOT / "labkit" / "answers.schema.json").read_text())
+SCHEMA = json.loads((ROOT / "labkit" / "report" / "answers.schema.json").read_text())
 RUNS = ("parallel_run", "warm_run", "sabotaged_run")
 
 
@@ -34,7 +35,7 @@ def test_workers_compute_every_stage_once_and_a_warm_run_finds_the_same(parallel
     assert {stage["reused"] for stage in warm_run.answers["stages"].values()} == {True}
     assert parallel_run.answers["stages"].keys() == warm_run.answers["stages"].keys()
     assert warm_run.answers["answers"] == parallel_run.answers["answers"]
-    assert parallel_run.process.stderr.count("fine-tuned done") == 1
+    assert parallel_run.process.stderr.count("fine tuned done") == 1
 
 
 def test_junit_xml_carries_the_measured_values(parallel_run, lab_folder):
@@ -82,7 +83,7 @@ def test_the_terminal_fits_eighty_columns_without_colour(sabotaged_run):
 
 def test_progress_stands_on_lines_of_its_own(sabotaged_run):
     lines = sabotaged_run.process.stdout.splitlines()
-    assert sum(line.startswith("lab: fine-tuned done in") for line in lines) == 1
+    assert sum(line.startswith("lab: fine tuned done in") for line in lines) == 1
     assert [line for line in lines if "lab: " in line and not line.startswith("lab: ")] == []
     dots = [line for line in lines if re.fullmatch(r"tests/exercises/\S+ \S+ +\[ *\d+%\]", line)]
     assert len(dots) == 6
@@ -99,6 +100,6 @@ def test_a_failed_gate_reads_as_claim_numbers_and_hint(sabotaged_run):
     _, _, failure = output.partition("_ test_gate[fine_tuned_accuracy] _")
     lines = failure.splitlines()[3:8]
     assert [line.split(":")[0].strip("E ") for line in lines] == [
-        *("AssertionError", "question", "measured", "gate", "hint"),
+        *("AssertionError", "question", "measured", "gate", "hint")
     ]
     assert "array(" not in failure.partition("\n____")[0]

@@ -3,14 +3,32 @@
 import json
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from labkit.exercises import EXERCISES
-from tests.report.conftest import HOSTILE, ROOT, open_page, unfold
+from tests.report.conftest import HOSTILE, open_page, unfold
+from tests.running import ROOT
 
 WIDTHS = (360, 1440)
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
+CONTRAST = (Path(__file__).parent / "contrast.js").read_text()
+
+
+def serious_problems(browser):
+    """What axe finds to keep somebody from reading the page, with the first places of each."""
+    if not AXE.exists():
+        pytest.skip("axe-core is not installed (npm install --no-save axe-core)")
+    browser.execute_script(AXE.read_text())
+    found = browser.execute_async_script(
+        "const done = arguments[arguments.length - 1]; axe.run().then(r => done(r.violations))"
+    )
+    return [
+        (violation["id"], [node["html"][:120] for node in violation["nodes"][:3]])
+        for violation in found
+        if violation["impact"] in ("serious", "critical")
+    ]
 
 
 @pytest.fixture
@@ -56,9 +74,7 @@ def test_every_plot_is_decoded_and_described_and_shown_once(page):
     assert len(places) == len(
         images
     )  # once in an answer; exercise 5 repeats one of 2 beside its own
-    assert (
-        page.execute_script("return document.querySelectorAll('.tests img[src^=data]').length") == 0
-    )
+    assert page.execute_script("return document.images.length") == len(images)
 
 
 def test_nothing_is_requested_and_nothing_is_wrong(page, parallel_run):
@@ -83,15 +99,74 @@ def test_nothing_overflows_sideways(browser, parallel_run, width, dark):
     assert browser.execute_script("return document.documentElement.scrollWidth") <= width
 
 
-def test_the_tests_stand_under_the_answers(page):
+def results(page):
+    """The page's tests: id, outcome, whether it can be seen as the page opens, and its message."""
+    return page.execute_script(
+        "return [...document.querySelectorAll('.results > table > tbody > tr')].map(row => ({"
+        "test: row.querySelector('code').textContent,"
+        "outcome: row.closest('.results').className.replace('results ', ''),"
+        "seen: row.checkVisibility(),"
+        "message: row.querySelector('td > pre, .reason')?.textContent ?? ''}))"
+    )
+
+
+def outcome(case):
+    """The outcome of a test case of JUnit XML, in pytest's words."""
+    words = {"failure": "failed", "error": "error", "skipped": "skipped"}
+    return next((words[part.tag] for part in case if part.tag in words), "passed")
+
+
+def test_every_test_stands_under_the_answers_with_its_outcome(page, lab_folder):
     order = page.execute_script(
-        "return ['#verdict', 'main', '#results-table', '#environment'].map("
+        "return ['#verdict', 'main', '.stages', '.tests'].map("
         "s => document.querySelector(s).getBoundingClientRect().top)"
     )
     assert order == sorted(order)
-    assert len(page.find_elements("css selector", "tbody.passed")) > 50
-    open_rows = page.find_elements("css selector", "tbody.failed .extras-row:not(.hidden)")
-    assert len(open_rows) == len(page.find_elements("css selector", "tbody.failed"))
+    cases = list(ElementTree.parse(lab_folder / "junit.xml").getroot().iter("testcase"))
+    assert len(cases) > 100
+    names = [f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}" for case in cases]
+    shown = [(result["test"], result["outcome"]) for result in results(page)]
+    assert sorted(shown) == sorted(zip(names, map(outcome, cases), strict=True))
+
+
+def test_what_failed_stands_open_with_its_message_and_the_rest_is_folded(browser, every_way_run):
+    open_page(browser, every_way_run.page, 1440)
+    found = {result["test"]: result for result in results(browser)}
+    failed = [f"test_it.py::test_failed[{text}]" for text in HOSTILE]
+    others = ("passed", "skipped", "error", "xfailed")
+    assert found.keys() == {*failed, *(f"test_it.py::test_{other}" for other in others)}
+    for text, test in zip(HOSTILE, failed, strict=True):
+        assert (found[test]["outcome"], found[test]["seen"]) == ("failed", True)
+        assert found[test]["message"].startswith(f"found {text}\n")
+    for other in others:
+        result = found[f"test_it.py::test_{other}"]
+        assert (result["outcome"], result["seen"]) == (other, other == "error")
+    assert found["test_it.py::test_error"]["message"] == f"ValueError: {HOSTILE[1]}"
+    assert found["test_it.py::test_skipped"]["message"] == f"not here {HOSTILE[0]}"
+    shown = browser.find_element("css selector", ".counts").text
+    assert shown == "1 error, 5 failed, 1 passed, 1 skipped, 1 xfailed"
+
+
+def test_text_of_tests_stays_text(browser, every_way_run):
+    """In ids, messages and captured output."""
+    open_page(browser, every_way_run.page, 1440)
+    unfold(browser)
+    details = browser.execute_script(
+        "return [...document.querySelectorAll('.results details pre')].map(p => p.textContent)"
+    )
+    for text in HOSTILE:
+        assert any(f"printed {text}\n" in detail for detail in details)
+    assert browser.execute_script("return window.hacked") is None
+    assert browser.execute_script("return document.images.length + document.scripts.length") == 0
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_tests_of_every_outcome_fit_a_phone_and_can_be_read(browser, every_way_run, dark):
+    open_page(browser, every_way_run.page, 360, dark)
+    unfold(browser)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 360
+    assert browser.execute_script(CONTRAST, 4.5) == []
+    assert serious_problems(browser) == []
 
 
 def test_text_from_data_stays_text(page):
@@ -104,12 +179,15 @@ def test_text_from_data_stays_text(page):
         assert any(text in post for post in posts)
     assert "</td>&" in page.find_element("css selector", ".tokenized pre").text
     assert page.execute_script("return window.hacked") is None
-    assert page.execute_script("return document.querySelectorAll('script').length") == 1
+    assert page.execute_script("return document.scripts.length") == 0
     assert page.execute_script("return document.querySelectorAll('main img[onerror]').length") == 0
 
 
 def test_a_script_that_got_in_would_not_run(page, parallel_run, tmp_path):
-    """The page's policy runs pytest-html's script and no other."""
+    """The page's policy runs none at all."""
+    assert "script-src 'none'" in page.find_element(
+        "css selector", "meta[http-equiv=Content-Security-Policy]"
+    ).get_attribute("content")
     copy = tmp_path / "lab.html"
     copy.write_text(parallel_run.page.read_text().replace("</main>", f"{''.join(HOSTILE)}</main>"))
     open_page(page, copy, 1440)
@@ -122,9 +200,7 @@ def test_every_text_stands_out_from_its_background(browser, parallel_run, dark):
     """At least 4.5 : 1, the AA level of WCAG 2.2 (success criterion 1.4.3)."""
     open_page(browser, parallel_run.page, 1440, dark)
     unfold(browser)
-    script = (Path(__file__).parent / "contrast.js").read_text()
-    faint = browser.execute_script(script, 4.5)
-    assert faint == []
+    assert browser.execute_script(CONTRAST, 4.5) == []
     paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
     brightness = sum(map(int, re.findall(r"\d+", paper)[:3])) / 3
     assert brightness < 60 if dark else brightness > 200
@@ -133,20 +209,9 @@ def test_every_text_stands_out_from_its_background(browser, parallel_run, dark):
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
 def test_axe_finds_no_serious_problem(browser, parallel_run, width, dark):
-    if not AXE.exists():
-        pytest.skip("axe-core is not installed (npm install --no-save axe-core)")
     open_page(browser, parallel_run.page, width, dark)
     unfold(browser)
-    browser.execute_script(AXE.read_text())
-    found = browser.execute_async_script(
-        "const done = arguments[arguments.length - 1]; axe.run().then(r => done(r.violations))"
-    )
-    serious = [
-        (violation["id"], [node["html"][:120] for node in violation["nodes"][:3]])
-        for violation in found
-        if violation["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_problems(browser) == []
 
 
 def test_a_sabotaged_run_says_so_at_the_top(browser, parallel_run, sabotaged_run):

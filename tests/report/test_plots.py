@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from labkit import plots
+from labkit.report.plots import embeddings, methods, style
 
 LONG = "Rückgabe und Umtausch (Gewährleistung), Abteilung"
 
@@ -17,13 +17,13 @@ def test_long_names_leave_room_for_the_plot(count, name):
     labels = [name.format(number) for number in range(count)]
     truth = np.repeat(np.arange(count), 4)
     points = np.random.default_rng(0).normal(size=(len(truth), 2))
-    assert plots.confusion_matrix("a method", np.eye(count, dtype=int), labels).png
-    assert plots.similarity_heat_map(np.corrcoef(points), truth.tolist(), labels).png
-    assert plots.embedding_planes({"before": points}, {"before": 0.0}, truth, labels).figures
+    assert methods.confusion_matrix("a method", np.eye(count, dtype=int), labels).png
+    assert embeddings.similarity_heat_map(np.corrcoef(points), truth.tolist(), labels).png
+    assert embeddings.embedding_planes({"before": points}, {"before": 0.0}, truth, labels).figures
 
 
 def test_names_that_differ_at_either_end_are_told_apart():
     names = [LONG, f"Neu: {LONG}", f"{LONG} 2"]
-    assert len({plots._short(name) for name in names}) == 3
-    assert max(len(plots._short(name)) for name in names) == plots.LABEL_LENGTH
-    assert plots._short("rec.sport.baseball") == "rec.sport.baseball"
+    assert len({style.short(name) for name in names}) == 3
+    assert max(len(style.short(name)) for name in names) == style.LABEL_LENGTH
+    assert style.short("rec.sport.baseball") == "rec.sport.baseball"

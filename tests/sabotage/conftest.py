@@ -6,6 +6,7 @@ encoder and a zero-shot method that know the topics.
 
 import json
 import random
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,37 +14,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from labkit import base_model, grammar, tokenization
-from labkit.behaviour import Model, behaviours_of, examine
-from labkit.config import DataSource, LabConfig, ModelSource, Recipe
-from labkit.embeddings import embed
-from labkit.fine_tune import classify
-from labkit.grammar import Topic
-from labkit.lab import Lab
-from labkit.store import Store
-from tests.subjects import LABELS, TOPIC_WORDS, write_dataset
-
-TOPICS = {
-    label: Topic(
-        tuple(f"the {word}" for word in words[:4]),
-        tuple(f"was on the {word} of" for word in words[2:6]),
-        tuple(
-            f"the {word} and that {other}" for word, other in zip(words, words[3:], strict=False)
-        ),
-    )
-    for label, words in TOPIC_WORDS.items()
-}
-SEED = 1
-DERIVED = ("zero_shot_evaluations", "evaluations", "reload_difference")  # of stages replaced here
-
-
-def with_stages(lab: Lab, **stages: Any) -> Lab:
-    """A lab whose named stages are replaced, everything else as in `lab`."""
-    other = Lab(lab.config, lab.store, lab.output)
-    other.entries.update(lab.entries)
-    kept = {name: value for name, value in vars(lab).items() if name not in DERIVED}
-    vars(other).update(kept | stages)
-    return other
+from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
+from labkit.data.tokens import encode, load_tokenizer
+from labkit.evaluation import grammar
+from labkit.evaluation.behaviour import Model, Outcome, behaviours_of, examine
+from labkit.model.checkpoints import load_classifier
+from labkit.model.encoding import embed, load_logits
+from labkit.plumbing.runner import Run
+from labkit.plumbing.store import Store
+from tests.sabotage.sabotages import SEED, TOPICS, Subject
+from tests.subjects import LABELS, write_dataset
 
 
 def pad_out_posts(file: Path) -> None:
@@ -68,35 +48,36 @@ def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
     return LabConfig(
         profile="embedded",
         base_model=ModelSource(str(tiny_checkpoint)),
-        data=DataSource(str(posts), labels=LABELS, label_texts=("baseball", "space")),
-        recipe=replace(Recipe(), learning_rate=3e-3, max_length=64, batch_size=4),
+        data=DataSource(str(posts)),
+        selection=Selection(labels=LABELS),
+        label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
+        recipe=Recipe(learning_rate=3e-3, max_length=64, batch_size=4),
     )
 
 
 @pytest.fixture(scope="session")
-def trained(
+def subject(
     small_config: LabConfig, tmp_path_factory: pytest.TempPathFactory, one_thread: None
-) -> Lab:
-    folder = tmp_path_factory.mktemp("sabotage-lab")
-    return Lab(small_config, Store(folder / "store"), folder / "model")
+) -> Subject:
+    return Subject(small_config, Store(tmp_path_factory.mktemp("sabotage") / "store"))
 
 
 @pytest.fixture(scope="session")
-def logits(trained: Lab) -> Model:
+def trained(subject: Subject) -> Run:
+    return subject.run
+
+
+@pytest.fixture(scope="session")
+def logits(trained: Run) -> Model:
     """The fine-tuned tiny model: texts to logits."""
-    model = base_model.load_classifier(trained.fine_tuned_folder).to(trained.device)
-
-    def of(texts: list[str]) -> Any:
-        return classify(model, tokenization.encode(trained.tokenizer, texts, 64))[0]
-
-    return of
+    return load_logits(trained.fine_tuned.folder, 64, trained.hardware)
 
 
 @pytest.fixture(scope="session")
-def behaviours_of_tiny() -> Any:
+def behaviours_of_tiny() -> Callable[[Model], tuple[Outcome, ...]]:
     """Outcomes of a model on every behaviour, with a grammar of words that the tiny model knows."""
 
-    def measure(model: Model) -> Any:
+    def measure(model: Model) -> tuple[Outcome, ...]:
         claims = behaviours_of(LABELS, TOPICS)
         return tuple(examine(replace(claim, draws=100), model, SEED) for claim in claims)
 
@@ -104,16 +85,21 @@ def behaviours_of_tiny() -> Any:
 
 
 @pytest.fixture(scope="session")
-def healthy(trained: Lab, logits: Model, behaviours_of_tiny: Any) -> Lab:
+def healthy(
+    subject: Subject,
+    trained: Run,
+    logits: Model,
+    behaviours_of_tiny: Callable[[Model], tuple[Outcome, ...]],
+) -> Subject:
     """The trained lab, with probes and zero-shot scores by a model that knows the topics."""
-    encoder = base_model.load_classifier(trained.fine_tuned_folder).distilbert.to(trained.device)
-    _ = trained.zero_shot, trained.evaluations  # the real ones, as the lineage records them
-    posts = trained.splits.train.select(np.argsort(trained.splits.train[:24]["label"]))
-    ids = tokenization.encode(trained.tokenizer, list(posts["text"]), 64)
-    return with_stages(
-        trained,
-        probes=replace(trained.probes, texts=tuple(posts["text"]), topics=tuple(posts["label"])),
-        probe_embeddings=embed(encoder, ids),
-        zero_shot=trained.zero_shot | {"label_similarity": trained.predictions["logits_test"]},
-        behaviours=behaviours_of_tiny(logits),
+    encoder: Any = load_classifier(trained.fine_tuned.folder)
+    posts = trained.posts.train.select(np.argsort(trained.posts.train[:24]["label"]))
+    ids = encode(load_tokenizer(trained.base.folder), list(posts["text"]), 64)
+    probes = replace(
+        trained.probes,
+        texts=tuple(posts["text"]),
+        topics=tuple(posts["label"]),
+        embeddings=embed(encoder.to(trained.hardware.device).distilbert, ids),
     )
+    scores = replace(trained.zero_shot, label_similarity=trained.predictions.logits.test)
+    return subject.but(probes=probes, zero_shot=scores, behaviours=behaviours_of_tiny(logits))

@@ -7,12 +7,20 @@ import numpy as np
 import pytest
 import torch
 
-from labkit import base_model, tokenization
-from labkit.answers.behaviours import COUNTED, RATED, behaviour_values, counter_examples
-from labkit.behaviour import SHRINKS, behaviours_of, examine, load, missing_topics, save
-from labkit.fine_tune import classify
-from labkit.gates import GATES
-from tests.sabotage.conftest import SEED, TOPICS
+from labkit.answers.behaviours import (
+    COUNTED,
+    RATED,
+    behaviour_values,
+    counter_examples,
+    not_applicable,
+)
+from labkit.data.tokens import encode, load_tokenizer
+from labkit.evaluation.behaviour import SHRINKS, Outcome, behaviours_of, examine, missing_topics
+from labkit.evaluation.gates import GATES
+from labkit.model.checkpoints import load_classifier
+from labkit.model.encoding import classify
+from labkit.plumbing import results
+from tests.sabotage.sabotages import SEED, TOPICS
 from tests.subjects import LABELS
 
 GATE_OF = RATED | COUNTED
@@ -22,12 +30,13 @@ INVARIANCES = ["case", "white_space", "punctuation", "typos", "names", "neutral_
 @pytest.fixture(scope="module")
 def sabotaged(trained, logits) -> Any:
     """Models with something wrong, by what it is."""
-    untrained = base_model.load_classifier(trained.base.folder, LABELS)
+    tokenizer = load_tokenizer(trained.base.folder)
+    untrained = load_classifier(trained.base.folder, LABELS)
     with torch.no_grad():
         untrained.classifier.bias[:] = 0.0
 
     def encoded(texts: list[str]) -> list[list[int]]:
-        return tokenization.encode(trained.tokenizer, texts, 64)
+        return encode(tokenizer, texts, 64)
 
     def length(texts: list[str]) -> np.ndarray:
         longer = np.array([len(text) - 62.0 for text in texts])
@@ -45,11 +54,11 @@ def sabotaged(trained, logits) -> Any:
         return logits_of([row + [0] * (width - len(row)) for row in ids])
 
     def logits_of(ids: list[list[int]]) -> np.ndarray:
-        return classify(model, ids)[0]
+        return classify(model, ids).logits
 
-    model = base_model.load_classifier(trained.fine_tuned_folder)
+    model = load_classifier(trained.fine_tuned.folder)
     return {
-        "untrained head": lambda texts: classify(untrained, encoded(texts))[0],
+        "untrained head": lambda texts: classify(untrained, encoded(texts)).logits,
         "swapped label order": lambda texts: logits(texts)[:, ::-1],
         "length only": length,
         "form only": form,
@@ -133,13 +142,11 @@ def test_the_same_seed_finds_the_same(sabotaged):
 
 def test_outcomes_survive_json(tmp_path, logits, sabotaged):
     outcomes = (outcome_of("typos", logits), outcome_of("typos", sabotaged["form only"]))
-    save(outcomes, tmp_path / "outcomes.json")
-    assert load(tmp_path / "outcomes.json") == outcomes
+    results.save(outcomes, tmp_path)
+    assert results.load(tuple[Outcome, ...], tmp_path) == outcomes
 
 
 def test_classes_without_a_grammar_are_not_applicable():
-    from labkit.answers.behaviours import not_applicable
-
     labels = ("rec.sport.baseball", "rec.autos")
     assert missing_topics(labels) == ["rec.autos"]
     assert [claim.name for claim in behaviours_of(labels)] == ["any_text", "batch"]

@@ -1,0 +1,1 @@
+"""Posts: read, cleaned, split, tokenized."""

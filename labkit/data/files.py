@@ -1,0 +1,167 @@
+"""Find the files of a data set and read them as they are, or say in one line why that fails."""
+
+import codecs
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.config import DATA_SUFFIXES, DataSource, local_path
+from labkit.errors import LabError
+from labkit.plumbing.digests import file_digest, fingerprint
+
+if TYPE_CHECKING:
+    import datasets
+
+CORPUS = Path(__file__).parent / "corpus"
+BLOCK = 2**20
+READERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
+
+
+@dataclass(frozen=True)
+class DataFiles:
+    """A data set's folder or file, what a person calls it, and the SHA-256 of each data file."""
+
+    path: Path
+    name: str
+    digests: Mapping[str, str]
+
+    @property
+    def content(self) -> Mapping[str, str]:
+        return self.digests
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of all files together."""
+        return fingerprint(dict(self.digests))
+
+
+def locate(source: DataSource) -> DataFiles:
+    """The local folder or file of a data set; a Hub id is fetched into the Hub cache."""
+    path = find(source)
+    return DataFiles(path, source.name, content_digests(path))
+
+
+def find(source: DataSource) -> Path:
+    """Where the data set lies, fetched where it must be."""
+    if source.source == "labkit:corpus":
+        return CORPUS
+    if path := local_path("--lab-dataset", source.source):
+        if not path.is_dir() and path.suffix.lower() not in READERS:
+            known = ", ".join(DATA_SUFFIXES)
+            raise LabError(f"--lab-dataset {source.source}: is none of {known}")
+        return path
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                source.source,
+                repo_type="dataset",
+                revision=source.revision,
+                allow_patterns=[f"*{suffix}" for suffix in DATA_SUFFIXES],
+            )
+        )
+    except Exception as error:
+        raise LabError(
+            f"data set {source.source}: not a file or folder, and the Hub does not give it "
+            f"({type(error).__name__}); check the name, or go offline with --lab-profile embedded"
+        ) from error
+
+
+def data_files(path: Path) -> list[Path]:
+    """The data files of a folder, or the one file that `path` is."""
+    if path.is_file():
+        return [path]
+    return sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS)
+
+
+def content_digests(path: Path) -> dict[str, str]:
+    """SHA-256 of each data file of a folder, or of the file: the fingerprint of the data."""
+    folder = path.parent if path.is_file() else path
+    return {str(file.relative_to(folder)): file_digest(file) for file in data_files(path)}
+
+
+def read(path: Path, cache: Path) -> "dict[str, datasets.Dataset]":
+    """The splits of a folder, or of one file as `train`; `cache` takes the Arrow files.
+
+    Raises LabError that names the file and, where there is one, the line.
+    """
+    files = data_files(path)
+    if not files:
+        raise LabError(f"{path}: holds no {', '.join(DATA_SUFFIXES)} file")
+    for file in files:
+        check_bytes(file)
+    import datasets
+
+    level = datasets.logging.get_verbosity()
+    datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what fails is told below
+    try:
+        if path.is_dir():
+            return dict(datasets.load_dataset(str(path), cache_dir=str(cache)))
+        kind = READERS[path.suffix.lower()]
+        return dict(datasets.load_dataset(kind, data_files=str(path), cache_dir=str(cache)))
+    except Exception as error:
+        for file in files:
+            check_records(file)
+        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        raise LabError(f"{path}: cannot be read as a data set: {reason}") from error
+    finally:
+        datasets.logging.set_verbosity(level)
+
+
+def check_bytes(file: Path) -> None:
+    """Raise LabError for an empty file, and for text that is not UTF-8, with the line."""
+    binary = file.suffix.lower() == ".parquet"
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    line, filled = 1, False
+    with file.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            filled = filled or bool(block.strip())
+            if binary:
+                break
+            try:
+                decode(block)
+            except UnicodeDecodeError as error:
+                line += error.object[: error.start].count(b"\n")
+                raise LabError(
+                    f"{file}: line {line} is not UTF-8 (byte 0x{error.object[error.start]:02x}); "
+                    "save the file as UTF-8"
+                ) from None
+            line += block.count(b"\n")
+    if not filled:
+        raise LabError(f"{file}: is empty")
+
+
+def check_records(file: Path) -> None:
+    """Raise LabError with the line where a JSON file breaks off; other formats pass.
+
+    Called where reading has failed, to find out why: it reads every line.
+    """
+    if READERS[file.suffix.lower()] != "json":
+        return
+    for number, record in _json_records(file):
+        if not isinstance(record, dict):
+            raise LabError(f"{file}: line {number} is not an object in {{ }}: {record!r:.40}")
+
+
+def _json_records(file: Path) -> Iterator[tuple[int, Any]]:
+    """Each record of JSON lines with its line number, or of one JSON list with its position."""
+    with file.open(encoding="utf-8") as stream:
+        if stream.read(1) == "[":
+            stream.seek(0)
+            try:
+                yield from enumerate(json.load(stream), start=1)
+            except json.JSONDecodeError as error:
+                raise LabError(f"{file}: line {error.lineno} is not JSON: {error.msg}") from None
+            return
+        stream.seek(0)
+        for number, line in enumerate(stream, start=1):
+            if line.strip():
+                try:
+                    yield number, json.loads(line)
+                except json.JSONDecodeError as error:
+                    raise LabError(
+                        f"{file}: line {number} is not JSON: {error.msg} (column {error.colno})"
+                    ) from None

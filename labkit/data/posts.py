@@ -1,0 +1,263 @@
+"""From a data set to three clean splits, with every dropped post counted.
+
+Load -> keep the groups asked for -> drop empty posts -> drop train posts that repeat -> drop train
+posts whose text also stands in the test split -> stratified train/validation split. The test
+split is the data set's own, whole: in 20 Newsgroups "bydate" it lies later in time. Where a data
+set brings none, a stratified fifth of its posts is set aside first.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import datasets
+import numpy as np
+
+from labkit.config import Selection
+from labkit.data.classes import Classes, choose_classes, in_order
+from labkit.data.files import DataFiles, read
+from labkit.data.stratified import stratified_sample
+from labkit.data.texts import text_digest
+from labkit.errors import LabError
+
+SPLITS = ("train", "validation", "test")
+EXTRAS: tuple[str, ...] = ("slice", "id")  # columns kept where the data set brings them
+DEFAULT_TRAIN, DEFAULT_VALIDATION = 600, 150
+FEWEST = 4  # posts of a class: one to validate, one to test, two to learn from
+
+
+@dataclass(frozen=True)
+class Cleaning:
+    """How many posts of the groups asked for each step dropped, for train and test together.
+
+    `set_aside` is the size of a test split that was made because the data set brings none.
+    """
+
+    loaded: dict[str, int]
+    empty: dict[str, int]
+    repeated: int
+    also_in_test: int
+    set_aside: int = 0
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class BySplit(Generic[T]):
+    """One value for each split; of arrays, a row for each post."""
+
+    train: T
+    validation: T
+    test: T
+
+    def items(self) -> Iterator[tuple[str, T]]:
+        """The values by split, in the order of their use."""
+        yield from ((name, getattr(self, name)) for name in SPLITS)
+
+
+Embeddings = BySplit[np.ndarray]  # (posts, dim)
+
+
+@dataclass(frozen=True)
+class Posts:
+    """The posts of one experiment.
+
+    Every split has the columns `text` and `label` (index into `labels`), and `slice` and `id`
+    where the data set brings them.
+    """
+
+    train: datasets.Dataset
+    validation: datasets.Dataset
+    test: datasets.Dataset
+    labels: tuple[str, ...]
+    cleaning: Cleaning
+
+    def items(self) -> Iterator[tuple[str, datasets.Dataset]]:
+        """The splits by name, in the order of their use."""
+        yield from ((name, getattr(self, name)) for name in SPLITS)
+
+    @cached_property
+    def truth(self) -> BySplit[np.ndarray]:
+        """Class indices (posts,) of each split."""
+        return BySplit(*(np.asarray(split["label"]) for _, split in self.items()))
+
+
+def load_posts(
+    files: DataFiles, selection: Selection, order: tuple[str, ...], cache: Path
+) -> Posts:
+    """Read, clean and split the posts; `cache` takes the Arrow files made on the way.
+
+    `order` are the same labels as a given model numbers them, empty for none.
+
+    Raises LabError where a column, a group or enough posts are missing.
+    """
+    raw = read(files.path, cache)
+    if "train" not in raw:
+        raise LabError(f"{files.name}: needs a train split, has {', '.join(sorted(raw))}")
+    classes = in_order(choose_classes(files.name, selection, raw), order)
+    labelled = {name: _keep_groups(split, selection, classes) for name, split in raw.items()}
+    loaded = {name: len(split) for name, split in labelled.items()}
+    filled = {name: split.filter(_has_text, batched=True) for name, split in labelled.items()}
+    _check_class_sizes(files.name, filled, classes.labels)
+    empty = {name: loaded[name] - len(filled[name]) for name in loaded}
+    set_aside = 0
+    if "test" not in filled:
+        filled["train"], filled["test"] = set_test_aside(filled["train"], selection.split_seed)
+        set_aside = len(filled["test"])
+    test_texts = _digest_set(filled["test"])
+    train, repeated, in_test = _drop_repeats(filled["train"], test_texts)
+    if "validation" in filled:
+        validation, _, _ = _drop_repeats(filled["validation"], test_texts | _digest_set(train))
+        seed = selection.split_seed
+        train = _take(files.name, train, selection.train_size, DEFAULT_TRAIN, "train", seed)
+        validation = _take(
+            files.name, validation, selection.validation_size, len(validation), "validation", seed
+        )
+    else:
+        train, validation = split_train_validation(files.name, selection, train)
+    posts = Posts(
+        train,
+        validation,
+        filled["test"],
+        classes.labels,
+        Cleaning(loaded, empty, repeated, in_test, set_aside),
+    )
+    _check_every_class(files.name, posts)
+    return posts
+
+
+def set_test_aside(posts: datasets.Dataset, seed: int) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """The posts without a stratified fifth, and that fifth; row order plays no part."""
+    order = _canonical_order(posts)
+    labels = np.asarray(posts["label"])[order]
+    test_size = round(len(posts) / 5)
+    test, rest = stratified_sample(labels, (test_size, len(posts) - test_size), seed)
+    return posts.select(sorted(order[rest])), posts.select(sorted(order[test]))
+
+
+def split_train_validation(
+    data: str, selection: Selection, posts: datasets.Dataset
+) -> tuple[datasets.Dataset, datasets.Dataset]:
+    """Disjoint stratified subsets of `posts`; the same posts in another order split the same."""
+    available = len(posts)
+    train_size, validation_size = selection.train_size, selection.validation_size
+    if train_size is None and validation_size is None:
+        validation_size = min(DEFAULT_VALIDATION, available // 5)
+    if train_size is None:
+        train_size = min(DEFAULT_TRAIN, available - (validation_size or 0))
+    if validation_size is None:
+        validation_size = min(DEFAULT_VALIDATION, available - train_size)
+    if train_size + validation_size > available:
+        raise LabError(
+            f"{data}: {train_size} train and {validation_size} validation posts asked for, "
+            f"{available} are there after cleaning; ask for fewer"
+        )
+    order = _canonical_order(posts)
+    chosen = stratified_sample(
+        np.asarray(posts["label"])[order], (train_size, validation_size), selection.split_seed
+    )
+    train, validation = (posts.select(sorted(order[part])) for part in chosen)
+    return train, validation
+
+
+def _keep_groups(
+    split: datasets.Dataset, selection: Selection, classes: Classes
+) -> datasets.Dataset:
+    """Rows of the classes asked for, with `label` as the index into their labels."""
+    index = {label: i for i, label in enumerate(classes.labels)}
+
+    def relabel(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        labels = [classes.name(value) for value in batch[classes.column]]
+        rows = [i for i, label in enumerate(labels) if label in index]
+        kept: dict[str, list[Any]] = {
+            name: [batch[name][i] for i in rows] for name in EXTRAS if name in batch
+        }
+        kept["text"] = [batch[selection.text_column][i] or "" for i in rows]
+        kept["label"] = [index[labels[i]] for i in rows]
+        return kept
+
+    # Named, or a column of texts called `label` would turn the indices into texts.
+    features = {"text": datasets.Value("string"), "label": datasets.Value("int64")}
+    extras = {name: split.features[name] for name in EXTRAS if name in split.features}
+    return split.map(
+        relabel,
+        batched=True,
+        remove_columns=split.column_names,
+        features=datasets.Features(features | extras),
+    )
+
+
+def _check_class_sizes(
+    data: str, filled: dict[str, datasets.Dataset], labels: tuple[str, ...]
+) -> None:
+    """Raise LabError for classes that have too few posts to learn from and to measure on."""
+    counts = np.bincount(
+        np.concatenate([np.asarray(split["label"], dtype=int) for split in filled.values()]),
+        minlength=len(labels),
+    )
+    few = [f"{label!r} has {n}" for label, n in zip(labels, counts, strict=True) if n < FEWEST]
+    if few:
+        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
+        raise LabError(
+            f"{data}: a class needs {FEWEST} posts or more that are not empty; "
+            f"{', '.join(few[:5])}{more}"
+        )
+
+
+def _check_every_class(data: str, posts: Posts) -> None:
+    """Raise LabError where a split lacks a class, which then could not be learned or measured."""
+    for name, split in posts.items():
+        present = set(split["label"])
+        missing = [label for i, label in enumerate(posts.labels) if i not in present]
+        if missing:
+            raise LabError(
+                f"{data}: the {name} split has no posts of {', '.join(map(repr, missing))}; "
+                "add some, ask for more posts, or leave the class out with --lab-labels"
+            )
+
+
+def _has_text(batch: dict[str, list[str]]) -> list[bool]:
+    return [bool(text.strip()) for text in batch["text"]]
+
+
+def _digest_set(posts: datasets.Dataset) -> set[bytes]:
+    return {text_digest(text) for text in posts["text"]}
+
+
+def _drop_repeats(posts: datasets.Dataset, taken: set[bytes]) -> tuple[datasets.Dataset, int, int]:
+    """Posts whose text is neither in `taken` nor seen before; how many repeated; how many taken."""
+    keep, seen, repeated, in_taken = [], set[bytes](), 0, 0
+    for row, text in enumerate(posts["text"]):
+        digest = text_digest(text)
+        if digest in taken:
+            in_taken += 1
+        elif digest in seen:
+            repeated += 1
+        else:
+            seen.add(digest)
+            keep.append(row)
+    return posts.select(keep), repeated, in_taken
+
+
+def _canonical_order(posts: datasets.Dataset) -> np.ndarray:
+    """Row numbers sorted by content, so that the order in the file plays no part."""
+    digests = [text_digest(text) for text in posts["text"]]
+    return np.array(sorted(range(len(posts)), key=digests.__getitem__))
+
+
+def _take(
+    data: str, posts: datasets.Dataset, size: int | None, default: int, name: str, seed: int
+) -> datasets.Dataset:
+    """A stratified subset of `size` posts, or of `default` where there are more than that."""
+    if size is None:
+        size = min(default, len(posts))
+    if size > len(posts):
+        raise LabError(
+            f"{data}: {size} {name} posts asked for, {len(posts)} are there; ask for fewer"
+        )
+    order = _canonical_order(posts)
+    (rows,) = stratified_sample(np.asarray(posts["label"])[order], (size,), seed)
+    return posts.select(sorted(order[rows]))

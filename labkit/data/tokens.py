@@ -1,0 +1,99 @@
+"""Text to token ids with a model's own tokenizer.
+
+Truncated at the recipe's limit, never padded here: the collator pads each batch to its longest
+post. One segment throughout, as DistilBERT knows no other.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import datasets
+
+from labkit.data.posts import SPLITS, Posts
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """The posts as a model reads them, row for row.
+
+    Every split has the columns `input_ids`, `label`, and `length`, the tokens before truncation.
+    """
+
+    train: datasets.Dataset
+    validation: datasets.Dataset
+    test: datasets.Dataset
+    labels: tuple[str, ...]
+
+    def items(self) -> Iterator[tuple[str, datasets.Dataset]]:
+        """The splits by name, in the order of their use."""
+        yield from ((name, getattr(self, name)) for name in SPLITS)
+
+
+def load_tokenizer(checkpoint: Path) -> "PreTrainedTokenizerFast":
+    """The fast tokenizer saved beside a checkpoint."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(
+        str(checkpoint), use_fast=True, trust_remote_code=False, local_files_only=True
+    )
+    return cast("PreTrainedTokenizerFast", tokenizer)
+
+
+def encode(
+    tokenizer: "PreTrainedTokenizerFast",
+    texts: Sequence[str],
+    max_length: int,
+    pairs: Sequence[str] | None = None,
+) -> list[list[int]]:
+    """Token ids of each text, [CLS] first and [SEP] last, at most `max_length` of them.
+
+    With `pairs`, each second text follows behind the first [SEP] and only the first is cut.
+    """
+    ids: list[list[int]] = tokenizer(
+        list(texts),
+        None if pairs is None else list(pairs),
+        truncation="only_first" if pairs else True,
+        max_length=max_length,
+        return_token_type_ids=False,
+        return_attention_mask=False,
+    )["input_ids"]
+    return ids
+
+
+def cut(ids: list[int], max_length: int) -> list[int]:
+    """At most `max_length` ids of a single text, the last of them [SEP] as before."""
+    return ids if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]]
+
+
+def tokenize(
+    posts: Posts, checkpoint: Path, max_length: int, scratch: Path | None = None
+) -> Tokens:
+    """Token ids of all posts by the tokenizer in `checkpoint`.
+
+    `scratch` takes the Arrow files on the way, so that memory stays bounded; without it they stay
+    in memory.
+    """
+    tokenizer = load_tokenizer(checkpoint)
+
+    def add_tokens(batch: dict[str, list[Any]]) -> dict[str, list[Any]]:
+        whole = tokenizer(batch["text"], return_token_type_ids=False, verbose=False)["input_ids"]
+        return {
+            "input_ids": [cut(ids, max_length) for ids in whole],
+            "length": [len(ids) for ids in whole],
+        }
+
+    def encoded(name: str, split: datasets.Dataset) -> datasets.Dataset:
+        where: dict[str, Any] = {"keep_in_memory": True}
+        if scratch:
+            where = {"cache_file_name": str(scratch / f"{name}.arrow")}
+        unused = [column for column in split.column_names if column != "label"]
+        return split.map(add_tokens, batched=True, remove_columns=unused, **where)
+
+    return Tokens(
+        **{name: encoded(name, split) for name, split in posts.items()}, labels=posts.labels
+    )

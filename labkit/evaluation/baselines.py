@@ -1,0 +1,58 @@
+"""The methods that a fine-tuned model must be compared with, none of which trains a network."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+
+from labkit.data.posts import BySplit, Posts
+
+
+@dataclass(frozen=True)
+class BaselineScores:
+    """Scores (posts, classes) of each method on the test posts; the highest is the prediction."""
+
+    majority: np.ndarray
+    tfidf_logistic: np.ndarray
+    embedding_logistic: np.ndarray
+
+
+def score(posts: Posts, embeddings: BySplit[np.ndarray]) -> BaselineScores:
+    """Every method; `embeddings` (posts, dim) are those of the base model."""
+    labels = posts.truth.train
+    return BaselineScores(
+        majority(labels, len(posts.test), len(posts.labels)),
+        tfidf_logistic(list(posts.train["text"]), labels, list(posts.test["text"])),
+        embedding_logistic(embeddings.train, labels, embeddings.test),
+    )
+
+
+def majority(train_labels: np.ndarray, posts: int, classes: int) -> np.ndarray:
+    """Scores (posts, classes) that always favour the most frequent class of the train split."""
+    counts = np.bincount(train_labels, minlength=classes)
+    return np.tile(counts / counts.sum(), (posts, 1))
+
+
+def tfidf_logistic(
+    train_texts: Sequence[str], train_labels: np.ndarray, texts: Sequence[str]
+) -> np.ndarray:
+    """Probabilities (posts, classes) of logistic regression on TF-IDF of words and word pairs."""
+    model = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), strip_accents="unicode"),
+        LogisticRegression(C=10.0, max_iter=1000),
+    )
+    return model.fit(train_texts, train_labels).predict_proba(texts)
+
+
+def embedding_logistic(
+    train_embeddings: np.ndarray, train_labels: np.ndarray, embeddings: np.ndarray
+) -> np.ndarray:
+    """Probabilities (posts, classes) of logistic regression on frozen embeddings: a linear probe.
+
+    Embeddings have unit length, so C is above scikit-learn's default of 1.
+    """
+    model = LogisticRegression(C=10.0, max_iter=1000)
+    return model.fit(train_embeddings, train_labels).predict_proba(embeddings)

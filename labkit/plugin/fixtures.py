@@ -1,0 +1,61 @@
+"""Every stage of the lab as a session fixture: `pytest --fixtures` prints the lab's map.
+
+A test asks for `zero_shot` or `fine_tuned` by name. A fixture of the same name in a `conftest.py`
+takes the place of a stage, and all stages behind it follow.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from labkit.lab import GRAPH
+from labkit.plugin.session import SESSION
+
+if TYPE_CHECKING:
+    from labkit.plumbing.runner import Run, Stage
+    from labkit.report.answer import Answer
+
+
+@pytest.fixture(scope="session")
+def lab(pytestconfig: pytest.Config) -> "Run":
+    """The run of the lab: `lab.posts` is the value of the stage `posts`, `lab.settings` its own."""
+    return pytestconfig.stash[SESSION].lab
+
+
+@pytest.fixture(scope="module")
+def answer(request: pytest.FixtureRequest, lab: "Run") -> "Answer":
+    """The measured answer to the exercise that the test module is marked with."""
+    from labkit.answers import stages_of
+
+    (exercise,) = request.node.get_closest_marker("exercise").args
+    for name in stages_of(exercise):  # a stage may be somebody's own fixture
+        lab.adopt(name, request.getfixturevalue(name))
+    return request.config.stash[SESSION].answer(exercise)
+
+
+def fixture_of(stage: "Stage") -> Any:
+    """The fixture that gives a stage's value, and takes the stages before it as fixtures."""
+    before = [name for name in stage.inputs if name in GRAPH]
+
+    def value(lab: "Run", **inputs: Any) -> Any:
+        for name, given in inputs.items():
+            lab.adopt(name, given)
+        return lab[stage.name]
+
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    value.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [inspect.Parameter(name, kind) for name in ("lab", *before)]
+    )
+    value.__name__ = stage.name
+    value.__doc__ = stage.function.__doc__
+    return pytest.fixture(scope="session", name=stage.name)(value)
+
+
+def fixtures(graph: "Mapping[str, Stage]") -> dict[str, Callable[..., Any]]:
+    """The fixtures of a graph by name."""
+    return {f"stage_{name}": fixture_of(stage) for name, stage in graph.items()}
+
+
+globals().update(fixtures(GRAPH))

@@ -1,0 +1,268 @@
+"""One run of the lab inside pytest: its settings, its stages, its answers, its verdict.
+
+The plugin's hooks are thin and ask here; nothing below knows of pytest but the key of its stash.
+"""
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from labkit.config import LabConfig
+from labkit.evaluation.gates import GateResult
+from labkit.exercises import EXERCISES
+from labkit.plumbing.progress import Progress
+from labkit.runs import history
+from labkit.runs.history import Comparison, Record
+from labkit.runs.tracking import Run as TrackedRun
+
+if TYPE_CHECKING:
+    from labkit.plumbing.runner import Run
+    from labkit.report.answer import Answer
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage as this run met it: found in the store or computed, and the seconds that cost."""
+
+    reused: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class TestResult:
+    """What became of a test: its id, outcome, seconds, and what it says where it did not pass.
+
+    `message` is its exception or its reason, `detail` the traceback with what was captured.
+    """
+
+    __test__ = False  # pytest collects what is called so
+
+    test: str
+    outcome: str
+    seconds: float
+    message: str = ""
+    detail: str = ""
+
+
+@dataclass
+class LabSession:
+    """State of one run.
+
+    `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
+    them; an exercise whose stages failed is asked and not answered. `limits` are the thresholds
+    by gate name; `baseline` is the run to compare with.
+    """
+
+    config: LabConfig
+    why: str
+    reports: Path
+    cache: Path
+    started: float
+    fresh: bool
+    progress: Progress
+    tracker: TrackedRun | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+    baseline: Record | None = None
+    tolerances: Mapping[str, float] = field(default_factory=dict)
+    asked: set[str] = field(default_factory=set)
+    answers: dict[str, "Answer"] = field(default_factory=dict)
+    tests: list[TestResult] = field(default_factory=list)
+    absorbed: dict[str, Stage] = field(default_factory=dict)
+
+    @cached_property
+    def lab(self) -> "Run":
+        """The stages, each computed when it is first asked for."""
+        from labkit import lab
+        from labkit.plumbing.store import Store
+
+        store = Store(self.cache, self.fresh, progress=self.progress, started=self.started)
+        return lab.run(self.config, store, progress=self.progress, tracker=self.tracker)
+
+    def answer(self, exercise: str) -> "Answer":
+        """The answer to an exercise, measured when it is first asked for.
+
+        With the one about the saved model, that model is put into the reports folder.
+        """
+        from labkit.answers import answer, stages_of
+        from labkit.release.model_folder import publish
+
+        if exercise not in self.answers:
+            self.answers[exercise] = answer(exercise, self.lab, self.limits)
+            if "saved_model" in stages_of(exercise):
+                publish(self.lab.saved_model, self.model)
+        return self.answers[exercise]
+
+    @cached_property
+    def commit(self) -> str | None:
+        """The commit of the checkout that labkit runs from; None outside git."""
+        from labkit.release.lineage import commit
+
+        return commit()
+
+    @property
+    def page(self) -> Path:
+        """Where the report goes."""
+        return self.reports / "lab.html"
+
+    @property
+    def model(self) -> Path:
+        """Where the saved model goes."""
+        return self.reports / "model"
+
+    @property
+    def failures(self) -> list[TestResult]:
+        """The tests that failed or broke, those that the run tolerates as well."""
+        return [test for test in self.tests if test.outcome in ("failed", "error", "tolerated")]
+
+    @property
+    def unanswered(self) -> list[str]:
+        """Exercises that were asked for and have no answer, in order."""
+        return [e.id for e in EXERCISES if e.id in self.asked and e.id not in self.answers]
+
+    @property
+    def gates(self) -> list[GateResult]:
+        """The gates of every answer, in order."""
+        return [result for answer in self.in_order() for result in answer.gates]
+
+    @property
+    def failing(self) -> list[GateResult]:
+        """The gates that do not hold."""
+        return [result for result in self.gates if not result.holds]
+
+    @property
+    def holds(self) -> bool:
+        """Whether every exercise asked for is answered, every gate holds, nothing regressed."""
+        return not self.unanswered and not self.failing and not self.regressions
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """This run against the baseline, where there is one."""
+        if self.baseline is None:
+            return None
+        return history.compare(self.baseline, self.values, self.description, self.tolerances)
+
+    @property
+    def regressions(self) -> tuple[history.Change, ...]:
+        """The metrics that are worse than in the baseline."""
+        return self.comparison.regressions if self.comparison else ()
+
+    @property
+    def values(self) -> dict[str, dict[str, Any]]:
+        """Every measured value of the exercises that were asked for, by exercise."""
+        from labkit.report.answer import finite
+
+        return {
+            name: {key: finite(value) for key, value in self.answers[name].values.items()}
+            if name in self.answers
+            else {}
+            for name in sorted(self.asked)
+        }
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What this run is made of, in the words of the history."""
+        from labkit.plumbing.results import plain
+
+        return {
+            "profile": self.config.profile,
+            "base_model": self.config.base_model.source,
+            "data_fingerprint": self.lab.data_files.fingerprint,
+            "labels": list(self.lab.posts.labels),
+            "recipe": plain(self.config.recipe),
+        }
+
+    def record(self, passed: bool, commit: str | None) -> Record:
+        """This run as a line of the history."""
+        started = datetime.datetime.fromtimestamp(self.started, datetime.UTC)
+        return Record(
+            run=history.new_run_name(self.started),
+            when=started.isoformat(timespec="seconds"),
+            commit=commit,
+            data=self.config.data.name,
+            passed=passed,
+            values=self.values,
+            **self.description,
+        )
+
+    @property
+    def verdict(self) -> str:
+        """The outcome in words; good news only where no test failed either."""
+        parts = []
+        if self.failing:
+            names = ", ".join(result.gate.name for result in self.failing)
+            verb = "does" if len(self.failing) == 1 else "do"
+            parts.append(f"{len(self.failing)} of {len(self.gates)} gates {verb} not hold: {names}")
+        elif self.gates:
+            parts.append(
+                "The gate holds" if len(self.gates) == 1 else f"All {len(self.gates)} gates hold"
+            )
+        if self.unanswered:
+            parts.append(f"{len(self.unanswered)} of {len(self.asked)} questions not answered")
+        if self.regressions:
+            names = ", ".join(change.metric.name for change in self.regressions)
+            parts.append(f"worse than the baseline: {names}")
+        if self.failures:
+            parts.append(f"{len(self.failures)} test{'s' * (len(self.failures) > 1)} failed")
+        return "; ".join(parts) + "."
+
+    @property
+    def stages(self) -> dict[str, Stage]:
+        """The stages of this run by name; one that any process computed counts as computed."""
+        stages = dict(self.absorbed)
+        entries = self.lab.entries if "lab" in vars(self) else {}
+        for name, entry in entries.items():
+            if name not in stages or not entry.reused:
+                stages[name] = Stage(entry.reused, entry.seconds)
+        return stages
+
+    def track(self, files: Sequence[Path]) -> None:
+        """Give the tracker, where there is one, what the run measured and left behind."""
+        if self.tracker is None:
+            return
+        if "saved_model" in self.stages:
+            files = [self.model, *files]
+        measured = {
+            f"lab/{exercise}/{name}": float(value)
+            for exercise, values in self.values.items()
+            for name, value in values.items()
+            if isinstance(value, int | float)
+        }
+        for result in self.gates:
+            measured[f"gates/{result.gate.name}"] = float(result.holds)
+        trained = self.lab.fine_tuned.history if "fine_tuned" in self.stages else None
+        self.tracker.finish(self.config, trained, measured, files)
+
+    def in_order(self) -> list["Answer"]:
+        """The answers in the order of the exercises."""
+        return [self.answers[e.id] for e in EXERCISES if e.id in self.answers]
+
+    def pack(self) -> dict[str, Any]:
+        """What a pytest-xdist worker sends to the controller: builtin types only."""
+        from labkit.plumbing.results import plain
+
+        return {
+            "asked": sorted(self.asked),
+            "answers": plain(list(self.answers.values())) if self.answers else [],
+            "stages": {name: (stage.reused, stage.seconds) for name, stage in self.stages.items()},
+        }
+
+    def absorb(self, packed: Mapping[str, Any]) -> None:
+        """Take in what a worker packed."""
+        from labkit.plumbing.results import rebuild
+        from labkit.report.answer import Answer
+
+        self.asked.update(packed["asked"])
+        for plain in packed["answers"]:
+            answer = rebuild(Answer, plain)
+            self.answers[answer.exercise] = answer
+        for name, (reused, seconds) in packed["stages"].items():
+            if name not in self.absorbed or not reused:
+                self.absorbed[name] = Stage(reused, seconds)
+
+
+SESSION = pytest.StashKey[LabSession]()

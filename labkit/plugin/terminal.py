@@ -1,0 +1,185 @@
+"""What the lab says in the terminal: progress while it computes, answers when it is done."""
+
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from labkit.evaluation.gates import GateResult
+from labkit.exercises import BY_ID
+from labkit.plugin.session import LabSession
+from labkit.plumbing.progress import duration
+
+if TYPE_CHECKING:
+    import pytest
+
+WIDTH = 78
+CLEAR = "\r\x1b[K"  # to the start of the line, and erase it
+Line = tuple[str, dict[str, bool]]  # a line and its markup, as pytest's terminal takes them
+
+
+class TerminalProgress:
+    """Progress in spite of pytest's capture and between its dots.
+
+    On a terminal one live line with stage, share done and time left stands below what pytest has
+    written. Elsewhere one plain line tells when a stage ends, and for a long one every quarter. A
+    pytest-xdist worker has no `reporter`; it writes plain lines to the standard error that all
+    workers share. With `-q` no line stays.
+    """
+
+    def __init__(
+        self,
+        reporter: "Callable[[], pytest.TerminalReporter | None]",
+        uncaptured: Callable[[], AbstractContextManager[None]],
+        verbosity: int = 0,
+    ) -> None:
+        self._reporter = reporter
+        self._uncaptured = uncaptured
+        self._verbosity = verbosity
+        self._stage = ""
+        self._started = self._shown = 0.0
+        self._quarter = 0
+
+    def begin(self, stage: str) -> None:
+        self._stage, self._started, self._quarter = stage.replace("_", " "), time.monotonic(), 0
+        self._live(f"lab: {self._stage} ...")
+
+    def advance(self, done: float, note: str = "") -> None:
+        now = time.monotonic()
+        elapsed = now - self._started
+        left = f", {duration(elapsed / done * (1 - done))} left" if done > 0 else ""
+        line = f"lab: {self._stage} {100 * done:3.0f} %{', ' + note if note else ''}{left}"
+        if now - self._shown > 0.2:
+            self._shown = now
+            self._live(line)
+        quarter = int(4 * done)
+        if self._quarter < quarter < 4 and elapsed > 5 and not self._is_live():
+            self._record(line)
+        self._quarter = max(self._quarter, quarter)
+
+    def end(self, note: str = "") -> None:
+        took = time.monotonic() - self._started
+        self._live("")
+        self._record(f"lab: {self._stage} done in {duration(took)}{', ' + note if note else ''}")
+
+    def _record(self, line: str) -> None:
+        if self._verbosity >= 0:
+            self.say(line)
+
+    def say(self, line: str) -> None:
+        """A line that stays, below what pytest has written."""
+        with self._uncaptured():
+            if reporter := self._reporter():
+                reporter.ensure_newline()
+                reporter.write_line(line)
+            else:
+                print(f"\n{line}", file=sys.__stderr__, flush=True)
+
+    def _is_live(self) -> bool:
+        reporter = self._reporter()
+        return reporter is not None and bool(reporter.isatty)
+
+    def _live(self, line: str) -> None:
+        reporter = self._reporter()
+        if reporter is not None and self._is_live():
+            with self._uncaptured():
+                reporter.ensure_newline()
+                reporter.write_raw(CLEAR + line[:WIDTH], flush=True)
+
+
+def header(session: LabSession) -> list[str]:
+    """What will run, for the top of pytest's output."""
+    if session.fresh:
+        results = "all computed anew (--lab-fresh)"
+    elif next(session.cache.glob("*/*/manifest.json"), None) is None:
+        results = "all computed, the store is empty"
+    else:
+        results = "stages whose inputs have not changed are reused from the store"
+    lines = (
+        f"profile {session.config.profile} ({session.why})",
+        f"base model {session.config.base_model.source}",
+        f"data {session.config.data.name}",
+        f"results: {results}",
+    )
+    return [wrapped for line in lines for wrapped in _wrap(f"lab: {line}", "     ")]
+
+
+def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
+    """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
+    widest = max((len(_gate(gate)) for gate in session.gates), default=0)
+    left = max(24, min(44, WIDTH - 4 - widest))
+    for answer in session.in_order():
+        exercise = BY_ID[answer.exercise]
+        if verbosity > 0:
+            yield from _in_full(exercise.number, exercise.question, answer.sentence)
+            yield from ((f"   {_gate(gate)}", _colour(gate.holds)) for gate in answer.gates)
+            yield "", {}
+        elif verbosity < 0:
+            mark = "ok  " if answer.holds else "FAIL"
+            yield f"{exercise.number}  {mark} {answer.headline}"[:WIDTH], _colour(answer.holds)
+        else:
+            yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
+    for name in session.unanswered:
+        yield f"{BY_ID[name].number}  FAIL not answered: {BY_ID[name].title}", _colour(False)
+
+
+def verdict_lines(session: LabSession) -> Iterator[Line]:
+    """The verdict, and what each gate that fails may mean."""
+    good = session.holds and not session.failures
+    for line in _wrap(session.verdict, ""):
+        yield line, {**_colour(good), "bold": True}
+    for result in session.failing:
+        for line in _wrap(f"{result.gate.name}: {result.gate.hint}", "   "):
+            yield line, {}
+
+
+def comparison_lines(session: LabSession) -> Iterator[Line]:
+    """The metrics against those of the baseline, and what else is not as it was then."""
+    if session.comparison is None:
+        return
+    baseline = session.comparison.baseline
+    yield f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):", {"bold": True}
+    for change in session.comparison.changes:
+        for line in _wrap(f"   {change.shown}", "      "):
+            yield line, _colour(not change.regressed) if change.regressed else {}
+    for difference in session.comparison.differences:
+        for line in _wrap(f"   not the same {difference}", "      "):
+            yield line, {"yellow": True}
+
+
+def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:
+    for line in _wrap(f"{number}. {question}", "   "):
+        yield line, {"bold": True}
+    for line in _wrap(f"   {sentence}", "   "):
+        yield line, {}
+
+
+def _side_by_side(
+    number: int, headline: str, gates: tuple[GateResult, ...], left: int
+) -> Iterator[Line]:
+    """The headline wrapped in the left column, one gate to a line in the right one."""
+    words = textwrap.wrap(headline, left)
+    for row in range(max(len(words), len(gates))):
+        label = f"{number}" if row == 0 else ""
+        text = words[row] if row < len(words) else ""
+        gate = gates[row] if row < len(gates) else None
+        yield (
+            f"{label:<3}{text:<{left + 1}}{_gate(gate) if gate else ''}".rstrip(),
+            _colour(gate.holds) if gate else {},
+        )
+
+
+def _gate(result: GateResult) -> str:
+    mark = "ok  " if result.holds else "FAIL"
+    gate = result.gate
+    return f"{mark} {gate.name} {result.shown} {gate.sign} {gate.threshold:g}"
+
+
+def _colour(holds: bool) -> dict[str, bool]:
+    return {"green": True} if holds else {"red": True, "bold": True}
+
+
+def _wrap(text: str, rest: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, subsequent_indent=rest)

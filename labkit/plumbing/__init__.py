@@ -1,0 +1,1 @@
+"""What carries values from stage to stage: runner, store, progress, hardware."""

@@ -1,0 +1,188 @@
+"""The artifact store: every expensive stage is computed once and found again by what it depends on.
+
+An entry is a folder `<stage>/<key>/` that holds the stage's files and a `manifest.json` with the
+SHA-256 of each. The key digests what the result depends on, as `labkit.plumbing.runner` lists it.
+An entry is written to a temporary folder and renamed into place, so a reader sees a whole one or
+none; one lock per key makes parallel workers and parallel runs compute it once and wait.
+"""
+
+import importlib.metadata
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from labkit.plumbing.digests import file_digest, fingerprint
+from labkit.plumbing.progress import Progress, Silent
+
+LIBRARIES = (
+    "torch",
+    "transformers",
+    "accelerate",
+    "tokenizers",
+    "datasets",
+    "scikit-learn",
+    "scipy",
+    "numpy",
+)
+MANIFEST = "manifest.json"
+
+
+def library_versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
+    """Installed versions of libraries, without those that are no distribution's name."""
+    versions = {name: _installed(name) for name in libraries}
+    return {name: version for name, version in versions.items() if version is not None}
+
+
+@cache
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A verified entry: its folder, its key, whether it was there before, the seconds it took.
+
+    `content` is the digest of what its files hold.
+    """
+
+    path: Path
+    key: str
+    reused: bool
+    seconds: float
+    content: str
+
+
+@dataclass
+class Store:
+    """Entries under `root`. With `fresh`, what earlier runs left is rebuilt once and not reused.
+
+    `keep` bounds the number of entries per stage; the least recently used go first.
+    """
+
+    root: Path
+    fresh: bool = False
+    keep: int = 8
+    progress: Progress = field(default_factory=Silent)
+    started: float = field(default_factory=time.time)
+
+    def get(self, stage: str, inputs: Mapping[str, Any], build: Callable[[Path], None]) -> Entry:
+        """The entry of `stage` for `inputs`, made by `build(folder)` if there is none.
+
+        `inputs` must be JSON-able and name all that the result depends on. Whatever `build`
+        raises leaves no entry.
+        """
+        key = key_of(stage, inputs)
+        entry = self.root / stage / key
+        entry.parent.mkdir(parents=True, exist_ok=True)
+        with self._locked(stage, key):
+            for leftover in entry.parent.glob(f"building-{key}-*"):  # of a run that was killed
+                shutil.rmtree(leftover)
+            reused = self._is_whole(entry, stage) and not self._is_stale(entry)
+            if not reused:
+                self._build(entry, stage, inputs, build)
+            os.utime(entry)
+            manifest = _manifest(entry)
+        self._prune(entry)
+        return Entry(entry, key, reused, manifest["seconds"], fingerprint(manifest["files"]))
+
+    @contextmanager
+    def _locked(self, stage: str, key: str) -> Iterator[None]:
+        lock = FileLock(self.root / stage / f"{key}.lock")
+        try:
+            lock.acquire(timeout=0.2)
+        except Timeout:
+            self.progress.say(f"lab: {stage}: another run is computing this; waiting for it")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _is_stale(self, entry: Path) -> bool:
+        """In a fresh run, entries older than this run's start do not count."""
+        if not self.fresh:
+            return False
+        return _manifest(entry)["created"] < self.started
+
+    def _is_whole(self, entry: Path, stage: str) -> bool:
+        """Whether all files of the manifest are there with their digests; a damaged entry goes."""
+        if not entry.exists():
+            return False
+        damage = find_damage(entry)
+        if damage is None:
+            return True
+        aside = self.root / "damaged" / f"{stage}-{entry.name}"
+        aside.parent.mkdir(exist_ok=True)
+        shutil.rmtree(aside, ignore_errors=True)  # the same entry, damaged once before
+        entry.rename(aside)
+        self.progress.say(f"lab: {stage}: {damage}; set aside as {aside} and computed again")
+        return False
+
+    def _build(
+        self, entry: Path, stage: str, inputs: Mapping[str, Any], build: Callable[[Path], None]
+    ) -> None:
+        folder = Path(tempfile.mkdtemp(prefix=f"building-{entry.name}-", dir=entry.parent))
+        try:
+            started = time.perf_counter()
+            build(folder)
+            seconds = time.perf_counter() - started
+            files = sorted(path for path in folder.rglob("*") if path.is_file())
+            manifest = {
+                "stage": stage,
+                "inputs": dict(inputs),
+                "created": time.time(),
+                "seconds": seconds,
+                "files": {str(file.relative_to(folder)): file_digest(file) for file in files},
+            }
+            (folder / MANIFEST).write_text(json.dumps(manifest, indent=2))
+            if entry.exists():
+                shutil.rmtree(entry)
+            folder.rename(entry)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _prune(self, current: Path) -> None:
+        entries = [path for path in current.parent.iterdir() if (path / MANIFEST).exists()]
+        entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        for old in entries[self.keep :]:
+            if old != current:
+                shutil.rmtree(old, ignore_errors=True)
+
+
+def key_of(stage: str, inputs: Mapping[str, Any]) -> str:
+    """The key of an entry: 32 hex digits."""
+    return fingerprint({"stage": stage, "inputs": dict(inputs)})[:32]
+
+
+def find_damage(entry: Path) -> str | None:
+    """What is wrong with the files of an entry, in words, or None where all digests hold."""
+    try:
+        manifest = _manifest(entry)
+        files = dict(manifest["files"])
+        float(manifest["created"]), float(manifest["seconds"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return "the manifest cannot be read"
+    for name, digest in files.items():
+        path = entry / name
+        if not path.is_file():
+            return f"{name} is missing"
+        if file_digest(path) != digest:
+            return f"{name} does not match its recorded digest"
+    return None
+
+
+def _manifest(entry: Path) -> Any:
+    return json.loads((entry / MANIFEST).read_text())

@@ -1,0 +1,1 @@
+"""The model as a folder that someone else can use and check."""

@@ -1,0 +1,49 @@
+"""The model card, written from what the run recorded."""
+
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+
+from labkit.profiles import PROFILES
+from labkit.release.lineage import Ingredients, Lineage
+from labkit.report.wording import percent_interval
+
+CARD = "README.md"
+TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+OWN_DATA = {profile.data.source for profile in PROFILES.values()}  # all in English
+
+
+def model_card(made_of: Ingredients, lineage: Lineage) -> str:
+    """The model card in Markdown with the front matter that the Hub reads.
+
+    https://huggingface.co/docs/hub/model-cards
+    """
+    from huggingface_hub import EvalResult, ModelCardData
+
+    best = made_of.evaluations["fine_tuned"]
+    base = made_of.config.base_model.source
+    front = ModelCardData(
+        model_name=f"{'-vs-'.join(made_of.posts.labels)} classifier",
+        language="en" if made_of.config.data.source in OWN_DATA else None,
+        library_name="transformers",
+        pipeline_tag="text-classification",
+        base_model=None if base.startswith("wheel:") else base,
+        tags=["text-classification", *(["distilbert"] if made_of.fine_tuned.history else [])],
+        eval_results=[
+            EvalResult(
+                task_type="text-classification",
+                dataset_type=lineage.data["fingerprint"][:12],
+                dataset_name=lineage.data["source"],
+                metric_type=metric,
+                metric_value=value,
+            )
+            for metric, value in (("accuracy", best.accuracy.value), ("f1", best.macro_f1.value))
+        ],
+    )
+    environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
+    rows = [
+        (evaluation.name, percent_interval(evaluation.accuracy), f"{evaluation.macro_f1.value:.3f}")
+        for evaluation in made_of.evaluations.values()
+    ]
+    return page.render(front=front.to_yaml(), record=lineage, rows=rows)

@@ -1,0 +1,165 @@
+"""Where a model comes from, recorded so that it can be checked: `lineage.json`.
+
+Base model, data with a content fingerprint, hyperparameters, seed, packages, commit, machine,
+durations, metrics, and the digest of every file of the model.
+"""
+
+import datetime
+import importlib.metadata
+import json
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.config import LabConfig
+from labkit.data.files import DataFiles
+from labkit.data.posts import Posts
+from labkit.evaluation.metrics import Evaluations
+from labkit.model.checkpoints import Checkpoint
+from labkit.plumbing import results
+from labkit.plumbing.digests import file_digest
+from labkit.plumbing.hardware import Hardware, describe_machine
+from labkit.plumbing.store import library_versions
+
+if TYPE_CHECKING:  # they import torch, which those who only read a record need not wait for
+    from labkit.training.classifier import FineTuned
+    from labkit.training.sweep import Repeatability
+
+FILE = "lineage.json"
+
+
+@dataclass(frozen=True)
+class Lineage:
+    """The record of one fine-tuned model; all fields are JSON-able."""
+
+    created: str
+    labkit: str
+    commit: str | None
+    profile: str
+    config: dict[str, Any]
+    base_model: dict[str, Any]
+    data: dict[str, Any]
+    recipe: dict[str, Any]
+    trained_elsewhere: str | None
+    hardware: dict[str, Any]
+    machine: dict[str, Any]
+    packages: dict[str, str]
+    bit_for_bit: dict[str, Any]
+    durations: dict[str, float]
+    metrics: dict[str, float]
+    files: dict[str, dict[str, Any]]
+
+    def save(self, folder: Path) -> None:
+        """Write `lineage.json` into `folder`."""
+        text = json.dumps(results.plain(self), indent=2, allow_nan=False)
+        (folder / FILE).write_text(text + "\n")
+
+    @classmethod
+    def load(cls, folder: Path) -> "Lineage":
+        """Read `lineage.json` of `folder`."""
+        return results.rebuild(cls, json.loads((folder / FILE).read_text()))
+
+
+@dataclass(frozen=True)
+class Ingredients:
+    """All that a saved model is made of and was measured by.
+
+    `pretrained` is the checkpoint as it was published, `base` as the lab started from it.
+    """
+
+    config: LabConfig
+    data_files: DataFiles
+    pretrained: Checkpoint
+    base: Checkpoint
+    posts: Posts
+    fine_tuned: "FineTuned"
+    evaluations: Evaluations
+    repeatability: "Repeatability | None"
+    hardware: Hardware
+    commit: str | None
+    durations: Mapping[str, float]
+
+
+def record(made_of: Ingredients, model: Path) -> Lineage:
+    """The lineage of the model in the folder `model`."""
+    config, history = made_of.config, made_of.fine_tuned.history
+    metrics: dict[str, float] = {}
+    for name, evaluation in made_of.evaluations.items():
+        metrics[f"{name}_accuracy"] = evaluation.accuracy.value
+        metrics[f"{name}_macro_f1"] = evaluation.macro_f1.value
+    if history:
+        metrics["best_epoch"] = history.best_epoch
+        metrics["validation_loss"] = history.epochs[history.best_epoch - 1].validation_loss
+    elsewhere = config.trained_elsewhere
+    return Lineage(
+        created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        labkit=importlib.metadata.version("labkit"),
+        commit=made_of.commit,
+        profile=config.profile,
+        config=results.plain(config),
+        base_model={
+            "name": made_of.base.name,
+            "revision": made_of.base.revision,
+            "sha256": made_of.pretrained.sha256,
+            "bytes": made_of.base.size,
+        },
+        data=describe_data(made_of),
+        recipe=results.plain(config.recipe) if history else {},
+        trained_elsewhere=elsewhere.source if elsewhere else None,
+        hardware=results.plain(made_of.hardware),
+        machine=describe_machine(),
+        packages=library_versions(),
+        bit_for_bit=describe_repeatability(made_of.repeatability),
+        durations={stage: round(seconds, 3) for stage, seconds in made_of.durations.items()},
+        metrics=metrics,
+        files=describe_files(model),
+    )
+
+
+def describe_repeatability(found: "Repeatability | None") -> dict[str, Any]:
+    """Whether it was checked, and what came out."""
+    if found is None:
+        return {"checked": False}
+    return {"checked": True, "identical": found.identical, **results.plain(found)}
+
+
+def describe_data(made_of: Ingredients) -> dict[str, Any]:
+    """The data set with its content fingerprint, and what was made of it."""
+    posts, config = made_of.posts, made_of.config
+    return {
+        "source": made_of.data_files.name,
+        "revision": config.data.revision,
+        "fingerprint": made_of.data_files.fingerprint,
+        "labels": list(posts.labels),
+        "split_sizes": {name: len(split) for name, split in posts.items()},
+        "split_seed": config.selection.split_seed,
+        "cleaning": results.plain(posts.cleaning),
+    }
+
+
+def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
+    """Size in bytes and SHA-256 of every file of a model folder."""
+    return {
+        path.name: {"bytes": path.stat().st_size, "sha256": file_digest(path)}
+        for path in sorted(folder.iterdir())
+        if path.is_file()
+    }
+
+
+def commit(folder: Path = Path(__file__).parent) -> str | None:
+    """The commit of the checkout around `folder`, `+` for local changes; None outside git.
+
+    Without a folder, of the one that labkit runs from.
+    """
+    try:
+        head = subprocess.run(
+            ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return head.stdout.strip() or None

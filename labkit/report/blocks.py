@@ -1,0 +1,79 @@
+"""The blocks of the report: plots, tables, mistakes, texts.
+
+Plain data, so that it travels from a pytest-xdist worker to the controller. Text in blocks is raw;
+whoever renders it escapes it.
+"""
+
+from dataclasses import dataclass
+
+from cattrs.strategies import configure_tagged_union
+
+from labkit.plumbing.results import converter
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A plot: PNG bytes as base64 text, and the same in words."""
+
+    title: str
+    alt: str
+    png: str
+
+
+@dataclass(frozen=True)
+class Panels:
+    """Plots that are compared with each other: side by side where there is room for it."""
+
+    title: str
+    figures: tuple[Figure, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a header; `best` is the row to mark, and `mark` the word for it."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    best: int | None = None
+    mark: str = "best"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A post that was got wrong: true and predicted label, and how sure the method was."""
+
+    text: str
+    truth: str
+    predicted: str
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Mistakes:
+    """The most confident mistakes of a method."""
+
+    title: str
+    rows: tuple[Mistake, ...]
+
+
+@dataclass(frozen=True)
+class Tokenized:
+    """A post as text, and what the model gets of it: tokens and their ids, one for one."""
+
+    title: str
+    text: str
+    tokens: tuple[str, ...]
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text to be shown as it is, in fixed width, once it is opened."""
+
+    title: str
+    text: str
+
+
+Block = Figure | Panels | Table | Mistakes | Tokenized | Listing
+configure_tagged_union(Block, converter(), tag_name="kind")

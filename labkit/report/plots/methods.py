@@ -1,0 +1,139 @@
+"""Plots of methods: how accurate they are, what they confuse, how sure they are."""
+
+from collections.abc import Mapping, Sequence
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from labkit.evaluation.intervals import Calibration
+from labkit.evaluation.metrics import Draws, Evaluation
+from labkit.report.blocks import Figure, Panels
+from labkit.report.plots.style import (
+    BLUE,
+    COLUMN,
+    INK,
+    MUTED,
+    STYLE,
+    VERMILION,
+    figure_of,
+    name_classes,
+)
+
+
+@matplotlib.rc_context(STYLE)
+def comparison(evaluations: Sequence[Evaluation | Draws]) -> Figure:
+    """The accuracy of every method with its 95 % interval, best on top."""
+    ranked = sorted(evaluations, key=lambda evaluation: evaluation.accuracy.value)
+    canvas = Canvas(figsize=(COLUMN, 0.5 * len(ranked) + 0.8))
+    axes = canvas.subplots()
+    for row, evaluation in enumerate(ranked):
+        estimate = evaluation.accuracy
+        colour = VERMILION if evaluation.method == "fine_tuned" else BLUE
+        axes.plot([100 * estimate.low, 100 * estimate.high], [row, row], color=colour, lw=2.5)
+        axes.plot(100 * estimate.value, row, "o", color=colour)
+        axes.text(0, row + 0.22, evaluation.name, color=colour, va="bottom")
+        axes.text(103, row, f"{100 * estimate.value:.1f} %", va="center", color=colour)
+    axes.set(xlim=(0, 101), ylim=(-0.5, len(ranked) - 0.2), yticks=[])
+    axes.spines.left.set_visible(False)
+    axes.set_xlabel("accuracy on the test posts (%), 95 % interval")
+    axes.grid(axis="x", color="#e3e3e3", lw=0.6)
+    axes.set_axisbelow(True)
+    words = ", ".join(f"{e.name} {100 * e.accuracy.value:.1f} %" for e in reversed(ranked))
+    return figure_of(canvas, "Every method on the same posts", f"Accuracy by method: {words}.")
+
+
+@matplotlib.rc_context(STYLE)
+def random_heads(accuracies: np.ndarray, reference: float) -> Figure:
+    """The accuracy of every randomly drawn head, with the best zero-shot method's for reference."""
+    canvas = Canvas(figsize=(COLUMN, 2.6))
+    axes = canvas.subplots()
+    height = np.random.default_rng(0).uniform(-0.3, 0.3, len(accuracies))
+    axes.scatter(100 * accuracies, height, color=BLUE, alpha=0.7)
+    mean = 100 * float(accuracies.mean())
+    ground = {"facecolor": "white", "edgecolor": "none", "pad": 1.5}  # over the other one's line
+    for x, y, text, colour in (
+        (mean, 0.95, f"mean of the heads {mean:.0f} %", BLUE),
+        (100 * reference, 0.6, f"label similarity {100 * reference:.0f} %", VERMILION),
+    ):
+        axes.plot([x, x], [-0.6, y], color=colour, lw=1.5)
+        side = "right" if x > 50 else "left"
+        apart = (-6 if side == "right" else 6, 0)
+        axes.annotate(
+            text,
+            (x, y),
+            apart,
+            textcoords="offset points",
+            color=colour,
+            ha=side,
+            va="top",
+            bbox=ground,
+        )
+    axes.set(yticks=[], ylim=(-0.6, 1.0), xlim=(0, 100))
+    axes.spines.left.set_visible(False)
+    axes.set_xlabel("accuracy of one untrained head (%)")
+    return figure_of(
+        canvas,
+        "One random head after the other",
+        f"Accuracy of {len(accuracies)} untrained heads: from {100 * accuracies.min():.0f} % to "
+        f"{100 * accuracies.max():.0f} %, mean {mean:.0f} %.",
+    )
+
+
+@matplotlib.rc_context(STYLE)
+def confusion_pair(counts: Mapping[str, np.ndarray], labels: Sequence[str]) -> Panels:
+    """Confusion matrices side by side on one colour scale, true class by row."""
+    figures = tuple(confusion_matrix(title, matrix, labels) for title, matrix in counts.items())
+    return Panels("Confusion matrices: posts by true and predicted class", figures)
+
+
+@matplotlib.rc_context(STYLE)
+def confusion_matrix(title: str, matrix: np.ndarray, labels: Sequence[str]) -> Figure:
+    """Posts by true class (row) and predicted class (column), coloured by the share of the row."""
+    side = max(0.0, 0.6 * (len(labels) - 4))  # inches that many classes need on top
+    canvas = Canvas(figsize=(COLUMN + side, 3.4 + side))
+    axes = canvas.subplots()
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(matrix):
+        text = f"{count}\n{100 * shares[row, column]:.0f} %"
+        colour = "white" if shares[row, column] > 0.5 else INK
+        size = 13 if len(labels) <= 3 else 9
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=size)
+    name_classes(axes, labels, list(range(len(labels))))
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.spines[:].set_visible(False)
+    wrong, total = int(matrix.sum() - np.trace(matrix)), int(matrix.sum())
+    return figure_of(
+        canvas,
+        f"{title}: {wrong} of {total} wrong",
+        f"Confusion matrix of {title}, true class by row: {wrong} of {total} posts wrong.",
+    )
+
+
+@matplotlib.rc_context(STYLE)
+def reliability(measured: Calibration, method: str) -> Figure:
+    """Accuracy against confidence by bin, and below it how many posts each bin holds."""
+    canvas = Canvas(figsize=(COLUMN, 4.4))
+    top, below = canvas.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    filled = measured.counts > 0
+    x, y = 100 * measured.confidence[filled], 100 * measured.accuracy[filled]
+    top.plot([0, 100], [0, 100], color=MUTED, lw=1, ls="--")
+    top.text(4, 9, "as sure as it is right", color=MUTED, rotation=40, rotation_mode="anchor")
+    top.vlines(x, x, y, color=VERMILION, lw=2)
+    top.plot(x, y, "o", color=BLUE)
+    top.set(ylabel="right (%)", ylim=(-3, 103), xlim=(0, 101))
+    edges = np.linspace(0, 100, len(measured.counts) + 1)
+    below.bar(edges[:-1], measured.counts, np.diff(edges), align="edge", color=BLUE, ec="white")
+    below.set(ylabel="posts", xlabel="confidence (%)")
+    error = measured.error
+    bins = "; ".join(
+        f"{count} posts {sure:.0f} % sure, {right:.0f} % right"
+        for count, sure, right in zip(measured.counts[filled], x, y, strict=True)
+    )
+    return figure_of(
+        canvas,
+        f"How sure and how right, {method}: {100 * error.value:.1f} points apart "
+        f"({100 * error.low:.1f} to {100 * error.high:.1f})",
+        f"Reliability plot. {bins}.",
+    )

@@ -1,0 +1,74 @@
+"""Plots of a training: its losses and accuracies by epoch."""
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure as Canvas
+
+from labkit.report.blocks import Figure, Panels
+from labkit.report.plots.style import BLUE, COLUMN, STYLE, VERMILION, figure_of
+from labkit.training.history import History
+
+
+@matplotlib.rc_context(STYLE)
+def training_curves(history: History) -> Panels:
+    """Training and validation loss, and validation accuracy, over the epochs."""
+    return Panels("Loss and accuracy by epoch", (_losses(history), _accuracies(history)))
+
+
+def _losses(history: History) -> Figure:
+    epochs = [epoch.epoch for epoch in history.epochs]
+    validation = [epoch.validation_loss for epoch in history.epochs]
+    steps = np.array(history.step_losses)
+    canvas = Canvas(figsize=(COLUMN, 3.0))
+    axes = canvas.subplots()
+    at = steps[:, 0] / history.steps * len(epochs)
+    axes.plot(at, steps[:, 1], color=BLUE, alpha=0.25, lw=1)
+    smooth = _running_mean(steps[:, 1], max(1, len(steps) // 20))
+    axes.plot(at, smooth, color=BLUE, lw=2)
+    axes.plot(epochs, validation, color=VERMILION, marker="o", lw=2)
+    above = validation[-1] >= smooth[-1]  # the two names stand on different sides of their ends
+    ends = ((validation[-1], "validation", VERMILION), (float(smooth[-1]), "training", BLUE))
+    for (y, name, colour), up in zip(ends, (above, not above), strict=True):
+        axes.annotate(
+            name,
+            (len(epochs), y),
+            (6, 1 if up else -1),
+            textcoords="offset points",
+            va="bottom" if up else "top",
+            color=colour,
+        )
+    axes.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, None), xticks=epochs)
+    axes.set_xlim(0, len(epochs) * 1.28)
+    return figure_of(
+        canvas,
+        "Loss: each step, its running mean, and validation",
+        f"Loss over {len(epochs)} epochs. Training falls from {smooth[0]:.2f} to {smooth[-1]:.2f}; "
+        f"validation after each epoch: {', '.join(f'{loss:.3f}' for loss in validation)}.",
+    )
+
+
+def _accuracies(history: History) -> Figure:
+    epochs = [epoch.epoch for epoch in history.epochs]
+    accuracy = [100 * epoch.validation_accuracy for epoch in history.epochs]
+    canvas = Canvas(figsize=(COLUMN, 3.0))
+    axes = canvas.subplots()
+    axes.plot(epochs, accuracy, color=VERMILION, marker="o", lw=2)
+    for x, y in zip(epochs, accuracy, strict=True):
+        axes.annotate(f"{y:.1f} %", (x, y), (0, 8), textcoords="offset points", ha="center")
+    low = min(*accuracy, 90.0)
+    axes.set(xlabel="epoch", ylabel="validation accuracy (%)", xticks=epochs)
+    axes.set_ylim(low - 0.1 * (100 - low) - 1, 100 + 0.12 * (100 - low) + 0.5)
+    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= 100])
+    axes.set_xlim(0.6, len(epochs) + 0.4)
+    return figure_of(
+        canvas,
+        "Accuracy on the validation posts",
+        f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
+    )
+
+
+def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
+    """Mean over `width` values on either side, over fewer at the ends."""
+    kernel = np.ones(2 * width + 1)
+    total = np.convolve(values, kernel, mode="same")
+    return total / np.convolve(np.ones_like(values), kernel, mode="same")

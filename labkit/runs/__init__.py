@@ -1,0 +1,1 @@
+"""Earlier runs and experiment trackers."""

@@ -1,0 +1,194 @@
+"""What earlier runs measured, and whether this one is worse: `history.jsonl` and a pinned baseline.
+
+Every run appends a record. A baseline is a record in a file of its own; only `--lab-pin` writes
+one, and only of a run that passed, so no regression becomes the next yardstick by itself.
+"""
+
+import datetime
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import LabError
+from labkit.plumbing import results
+
+FILE, BASELINE = "history.jsonl", "baseline.json"
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run: what it was made of, whether it passed, and every value by exercise."""
+
+    run: str
+    when: str
+    commit: str | None
+    profile: str
+    base_model: str
+    data: str
+    data_fingerprint: str
+    labels: list[str]
+    recipe: dict[str, Any]
+    passed: bool
+    values: dict[str, dict[str, Any]]
+
+    def append(self, folder: Path) -> None:
+        """Add the record as one line to the history in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / FILE).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(results.plain(self), allow_nan=False) + "\n")
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A value that runs are compared by; `tolerance` is the worsening that is put down to luck."""
+
+    name: str
+    exercise: str
+    higher_is_better: bool
+    tolerance: float
+
+
+# A rerun on the same machine gives the same numbers. The tolerances allow for another processor or
+# library version, which flips the odd post: one test post in a hundred, a little in embedding space.
+METRICS = (
+    Metric("topic_gap", "pretrained_knowledge", True, 0.02),
+    Metric("zero_shot_accuracy", "zero_shot", True, 0.01),
+    Metric("truncated_share", "training_data", False, 0.01),
+    Metric("fine_tuned_accuracy", "fine_tune", True, 0.01),
+    Metric("fine_tuned_macro_f1", "fine_tune", True, 0.01),
+    Metric("margin", "fine_tune", True, 0.01),
+    Metric("silhouette_after", "compare", True, 0.05),
+    Metric("size_ratio", "save_and_track", False, 0.01),
+    Metric("reload_difference", "save_and_track", False, 1e-5),
+)
+
+
+@dataclass(frozen=True)
+class Change:
+    """A metric in an earlier run and in this one; None where it was not measured."""
+
+    metric: Metric
+    before: float | None
+    after: float | None
+
+    @property
+    def worsening(self) -> float:
+        """How much worse than before, in the metric's own unit; negative where it is better."""
+        if self.before is None or self.after is None:
+            return 0.0
+        change = self.after - self.before
+        return -change if self.metric.higher_is_better else change
+
+    @property
+    def regressed(self) -> bool:
+        """Worse than the tolerance allows, or measured before and now without a number."""
+        return self.before is not None and (
+            self.after is None or self.worsening > self.metric.tolerance
+        )
+
+    @property
+    def shown(self) -> str:
+        """The change in one line."""
+        before, after = (
+            "nothing" if value is None else f"{value:.4g}" for value in (self.before, self.after)
+        )
+        verdict = "REGRESSED" if self.regressed else "new" if self.before is None else "ok"
+        better = "higher" if self.metric.higher_is_better else "lower"
+        return (
+            f"{verdict:<9} {self.metric.name:<20} {before} -> {after} "
+            f"({better} is better, tolerance {self.metric.tolerance:g})"
+        )
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """This run against an earlier one; `differences` are what besides the code is not the same."""
+
+    baseline: Record
+    changes: tuple[Change, ...]
+    differences: tuple[str, ...]
+
+    @property
+    def regressions(self) -> tuple[Change, ...]:
+        return tuple(change for change in self.changes if change.regressed)
+
+
+def compare(
+    baseline: Record,
+    values: Mapping[str, Mapping[str, Any]],
+    now: Mapping[str, Any],
+    tolerances: Mapping[str, float],
+) -> Comparison:
+    """Compare the metrics of the exercises in `values` with those of an earlier run.
+
+    `values` has an entry, perhaps empty, for each exercise that was asked; `now` the fields of
+    `Record` that describe this run.
+    """
+    changes = []
+    for metric in with_tolerances(tolerances):
+        if metric.exercise in values:
+            before = baseline.values.get(metric.exercise, {}).get(metric.name)
+            after = values[metric.exercise].get(metric.name)
+            if before is not None or after is not None:
+                changes.append(Change(metric, before, after))
+    differences = [
+        f"{name.replace('_', ' ')}: {getattr(baseline, name)} then, {value} now"
+        for name, value in now.items()
+        if getattr(baseline, name) != value
+    ]
+    return Comparison(baseline, tuple(changes), tuple(differences))
+
+
+def with_tolerances(given: Mapping[str, float]) -> tuple[Metric, ...]:
+    """The metrics with the user's tolerances; raises LabError for a wrong name or number."""
+    names = [metric.name for metric in METRICS]
+    for name, value in given.items():
+        if name not in names:
+            raise LabError(f"tolerance {name}: no such metric; there are {', '.join(names)}")
+        if not 0 <= value < float("inf"):
+            raise LabError(f"tolerance {name}: {value:g} is out of range, it takes 0 or more")
+    return tuple(
+        Metric(m.name, m.exercise, m.higher_is_better, given.get(m.name, m.tolerance))
+        for m in METRICS
+    )
+
+
+def find(asked: str, folder: Path) -> Record:
+    """The record to compare with: a file, a run in the history, or, for "", the baseline.
+
+    Raises LabError where there is none, or where it is not one that passed.
+    """
+    path = Path(asked).expanduser() if asked else folder / BASELINE
+    if path.is_file():
+        record = _parse(path.read_text(encoding="utf-8"), str(path))
+    elif not asked:
+        raise LabError(f"--lab-compare: no baseline in {path}; a run with --lab-pin writes one")
+    else:
+        record = _from_history(asked, folder / FILE)
+    if not record.passed:
+        raise LabError(f"--lab-compare: run {record.run} failed, and is no yardstick")
+    return record
+
+
+def new_run_name(started: float) -> str:
+    """A run's name: its start (seconds since 1970) in UTC to the second, `20260131T235959Z`."""
+    return datetime.datetime.fromtimestamp(started, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
+
+
+def _from_history(asked: str, path: Path) -> Record:
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    records = [_parse(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1)]
+    found = [record for record in records if record.run.startswith(asked)]
+    if not found:
+        last = ", ".join(record.run for record in records[-5:]) or "none"
+        raise LabError(f"--lab-compare {asked}: no such file or run; the last runs are {last}")
+    return found[-1]
+
+
+def _parse(text: str, where: str) -> Record:
+    try:
+        return results.rebuild(Record, json.loads(text))
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise LabError(f"--lab-compare: {where} is not the record of a run") from None

@@ -1,0 +1,64 @@
+"""What a run finds: the machine, the files of the posts, the checkpoints, the commit.
+
+Looked at anew in every run. What is computed from them is in `labkit.lab`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from labkit.plumbing.runner import stage
+
+if TYPE_CHECKING:
+    from labkit.config import DataSource, ModelSource
+    from labkit.data.files import DataFiles
+    from labkit.model.checkpoints import Checkpoint
+    from labkit.plumbing.hardware import Hardware
+
+
+@stage
+def hardware() -> Hardware:
+    """Where tensors are computed, and in which precision training multiplies."""
+    from labkit.plumbing.hardware import detect
+
+    return detect()
+
+
+@stage
+def data_files(data: DataSource) -> DataFiles:
+    """The files of the data set, found or fetched, each with its digest."""
+    from labkit.data.files import locate
+
+    return locate(data)
+
+
+@stage
+def pretrained(base_model: ModelSource) -> Checkpoint:
+    """The pre-trained checkpoint as it was published, checked."""
+    from labkit.model.checkpoints import resolve
+
+    return resolve(base_model)
+
+
+@stage
+def nli(nli_model: ModelSource | None) -> Checkpoint | None:
+    """A checkpoint with a trained entailment head, where the profile has one."""
+    from labkit.model.checkpoints import resolve
+
+    return resolve(nli_model) if nli_model else None
+
+
+@stage
+def given(trained_elsewhere: ModelSource | None) -> Checkpoint | None:
+    """The classifier that was trained elsewhere, checked; None where the lab trains its own."""
+    from labkit.model.given import resolve
+
+    return resolve(trained_elsewhere) if trained_elsewhere else None
+
+
+@stage
+def commit() -> str | None:
+    """The commit of the checkout that labkit runs from; None outside git."""
+    from labkit.release.lineage import commit
+
+    return commit()

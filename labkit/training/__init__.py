@@ -1,0 +1,1 @@
+"""The fine-tune, and the small ones around it."""

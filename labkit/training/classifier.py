@@ -1,0 +1,95 @@
+"""The fine-tuned classifier: trained from the base model, or taken from elsewhere as it is."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import datasets
+import numpy as np
+import torch
+
+from labkit.config import Recipe
+from labkit.data.tokens import Tokens, load_tokenizer
+from labkit.model.checkpoints import WEIGHTS, Checkpoint, load_classifier
+from labkit.model.encoding import classify, classify_tokens
+from labkit.plumbing import processes
+from labkit.plumbing.hardware import Hardware, torch_device
+from labkit.plumbing.runner import Call
+from labkit.training.fast.speed import speed_of
+from labkit.training.fine_tune import fine_tune
+from labkit.training.history import History
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class FineTuned:
+    """A fine-tuned checkpoint in `folder`, and how its training went, where that is known.
+
+    `validation_logits` (posts, classes) are those of the model in memory, before it was written.
+    """
+
+    folder: Path
+    history: History | None
+    validation_logits: np.ndarray
+
+
+def train(
+    base: Checkpoint, tokens: Tokens, recipe: Recipe, hardware: Hardware, call: Call
+) -> FineTuned:
+    """Train on the train posts and write the model to its folder; of several processes, the first."""
+    # On several machines nobody knows whether all can read the same checkpoint.
+    here = processes.place()
+    model, history = new_classifier(
+        base,
+        tokens.labels,
+        tokens.train,
+        tokens.validation,
+        recipe,
+        hardware,
+        call.scratch,
+        checkpoints=call.unfinished if here.one_machine else None,
+        report_to=call.tracker.follow() if call.tracker else "none",
+        report=call.report,
+    )
+    if here.rank:
+        return FineTuned(call.folder, history, np.empty((0, len(tokens.labels))))
+    logits = classify(model, list(tokens.validation["input_ids"])).logits
+    model.save_pretrained(call.folder)
+    load_tokenizer(base.folder).save_pretrained(call.folder)
+    return FineTuned(call.folder, history, logits)
+
+
+def new_classifier(
+    base: Checkpoint,
+    labels: tuple[str, ...],
+    train: datasets.Dataset,
+    validation: datasets.Dataset,
+    recipe: Recipe,
+    hardware: Hardware,
+    scratch: Path,
+    **options: Any,
+) -> "tuple[PreTrainedModel, History]":
+    """The base model with a new head, fine-tuned; `options` are those of `fine_tune`."""
+    torch_device(hardware)
+    speed = speed_of(hardware, recipe.batch_size, train)
+    torch.manual_seed(recipe.seed)  # the new head is drawn here
+    model = load_classifier(
+        base.folder,
+        labels,
+        attn_implementation=speed.attention,
+        attention_dropout=recipe.attention_dropout,
+    )
+    tokenizer = load_tokenizer(base.folder)
+    return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
+
+
+def take(given: Checkpoint, tokens: Tokens, hardware: Hardware, folder: Path) -> FineTuned:
+    """The given model's config and weights as they are, with the tokenizer's files."""
+    for name in ("config.json", WEIGHTS):
+        shutil.copyfile(given.folder / name, folder / name)
+    load_tokenizer(given.folder).save_pretrained(folder)
+    logits = classify_tokens(given.folder, tokens.validation, hardware).logits
+    return FineTuned(folder, None, logits)

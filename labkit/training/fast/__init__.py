@@ -1,0 +1,1 @@
+"""What makes training fast on a CPU and parallel, and changes nothing that is taught."""

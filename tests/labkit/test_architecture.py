@@ -1,0 +1,109 @@
+"""The order of the packages, and that the map of the lab is one that can be read."""
+
+import ast
+import inspect
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit.lab import GRAPH
+from labkit.plumbing.code import PIPELINE, code_of, imports_of
+from labkit.plumbing.runner import RESOURCES, order
+
+PACKAGE = Path(labkit.__file__).parent
+FILES = sorted(PACKAGE.rglob("*.py"))
+# From what carries values to what a person starts: each may import what stands before it.
+ORDER = (
+    *("errors", "exercises", "config", "plumbing", "profiles"),
+    *PIPELINE,
+    *("sources", "lab", "answers", "runs", "plugin", "__main__"),
+)
+LONGEST = 300  # lines of a module
+
+
+def name_of(file: Path) -> str:
+    """The full name of a module."""
+    parts = file.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def place_of(module: str) -> int:
+    """Where a module's package stands in the order; the package's own name stands first."""
+    parts = module.split(".")
+    return ORDER.index(parts[1]) if len(parts) > 1 else -1
+
+
+MODULES = [name_of(file) for file in FILES]
+
+
+def test_every_part_of_labkit_has_its_place_in_the_order():
+    assert {module.split(".")[1] for module in MODULES if "." in module} == set(ORDER)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_stands_before_it(module):
+    ours = [name for name in imports_of(module) if name.startswith("labkit.")]
+    against = [name for name in ours if place_of(name) > place_of(module)]
+    assert not against, f"{module} imports {', '.join(sorted(against))}"
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    """Raises CycleError for a circle; a package's own imports are those of its modules."""
+    known = set(MODULES)
+    needs = {
+        module: {name for name in imports_of(module) if name in known and name != module}
+        for module in MODULES
+    }
+    assert list(TopologicalSorter(needs).static_order())
+
+
+@pytest.mark.parametrize("file", FILES, ids=[name_of(file) for file in FILES])
+def test_a_module_can_be_read_in_one_go(file):
+    assert len(file.read_text().splitlines()) <= LONGEST
+
+
+def test_stages_take_each_other_in_no_circle():
+    assert set(order(GRAPH)) == set(GRAPH)
+
+
+def test_the_map_reads_from_top_to_bottom():
+    names = list(GRAPH)
+    for stage in GRAPH.values():
+        before = names[: names.index(stage.name)]
+        assert all(name in before for name in stage.inputs if name in GRAPH), stage.name
+
+
+@pytest.mark.parametrize("stage", GRAPH.values(), ids=list(GRAPH))
+def test_a_stage_says_in_one_sentence_what_it_is(stage):
+    assert stage.summary.endswith(".")
+
+
+@pytest.mark.parametrize("stage", GRAPH.values(), ids=list(GRAPH))
+def test_a_stage_uses_all_that_it_takes(stage):
+    """What it takes counts for its key: a name too many would compute it anew for nothing."""
+    tree = ast.parse(inspect.getsource(stage.function))
+    used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert set(stage.inputs) <= used
+
+
+def test_resources_are_no_stages():
+    assert not set(RESOURCES) & set(GRAPH)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reaches", "leaves"),
+    [
+        ("posts", "labkit.data.posts", "labkit.model.encoding"),
+        ("base_embeddings", "labkit.model.encoding", "labkit.training.fine_tune"),
+        ("fine_tuned", "labkit.training.fast.attention", "labkit.evaluation.metrics"),
+        ("separation", "labkit.evaluation.separation", "labkit.training.fine_tune"),
+        ("baselines", "labkit.evaluation.baselines", "labkit.evaluation.gates"),
+        ("saved_model", "labkit.release.card", "labkit.evaluation.gates"),
+    ],
+)
+def test_a_stage_reaches_the_code_that_makes_its_result(stage, reaches, leaves):
+    modules = code_of(GRAPH[stage].function).modules
+    assert reaches in modules
+    assert leaves not in modules
