@@ -235,7 +235,6 @@ def separation(
 def saved_model(
     config: LabConfig,
     data_files: DataFiles,
-    pretrained: Checkpoint,
     base: Checkpoint,
     posts: Posts,
     fine_tuned: FineTuned,
@@ -250,19 +249,9 @@ def saved_model(
     from labkit.release.lineage import Ingredients
 
     made_of = Ingredients(
-        config,
-        data_files,
-        pretrained,
-        base,
-        posts,
-        fine_tuned,
-        evaluations,
-        repeatability,
-        hardware,
-        commit,
-        call.durations,
+        config, data_files, base, posts, fine_tuned, evaluations, repeatability, hardware, commit
     )
-    return model_folder.assemble(made_of, call.folder)
+    return model_folder.assemble(made_of, call)
 
 
 @stored

@@ -37,7 +37,8 @@ class Checkpoint:
     """A checked checkpoint: where it lies and where it came from.
 
     `files` has the SHA-256 of each file that a model or its tokenizer is read from. `labels` are
-    a classifier's, in the order of its outputs.
+    a classifier's, in the order of its outputs. Where the weights were rewritten, `published` is
+    the digest of those that were published.
     """
 
     folder: Path
@@ -45,15 +46,16 @@ class Checkpoint:
     revision: str | None
     files: Mapping[str, str]
     labels: tuple[str, ...] = ()
+    published: str | None = None
 
     @property
     def content(self) -> dict[str, Any]:
-        return {"files": self.files, "labels": self.labels}
+        return {"files": self.files, "labels": self.labels, "sha256": self.sha256}
 
     @property
     def sha256(self) -> str:
-        """The digest of the weights."""
-        return self.files[WEIGHTS]
+        """The digest of the weights as they were published."""
+        return self.published or self.files[WEIGHTS]
 
     @cached_property
     def config(self) -> dict[str, Any]:
@@ -104,7 +106,7 @@ def resolve(source: ModelSource) -> Checkpoint:
 def as_distilbert(bert: Checkpoint, folder: Path) -> Checkpoint:
     """A BERT with one segment, written to `folder` as the DistilBERT that it is."""
     convert(bert.folder, folder)
-    return Checkpoint(folder, bert.name, bert.revision, digest_files(folder))
+    return Checkpoint(folder, bert.name, bert.revision, digest_files(folder), published=bert.sha256)
 
 
 def check_architecture(folder: Path, source: ModelSource) -> None:

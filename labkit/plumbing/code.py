@@ -1,8 +1,9 @@
 """Which code a stage may reach, read from its source.
 
-A function's own text counts, and that of every module of labkit's pipeline that it imports, and
-that these import, wherever in them, with the files that lie beside a module. What lies outside the pipeline (settings, plumbing, the words
-of the exercises) only carries values, which reach a stage as arguments.
+A function's own text counts, and that of every module of labkit's pipeline that it imports in its
+body, and that these import, wherever in them, with the files that lie beside a module. What lies
+outside the pipeline (settings, plumbing, the words of the exercises) only carries values, which
+reach a stage as arguments.
 """
 
 import ast
@@ -33,12 +34,8 @@ class Code:
 @cache
 def code_of(function: Callable[..., Any]) -> Code:
     """The code that `function` may reach."""
-    texts = [inspect.getsource(function)]
-    pending = list(_imported(_parse(texts[0])))
-    if (module := inspect.getmodule(function)) is not None:
-        others, imports = _named_in(module, texts[0])
-        texts += others
-        pending += imports
+    text = inspect.getsource(function)
+    pending = list(_imported(ast.parse(textwrap.dedent(text))))
     modules: set[str] = set()
     libraries: set[str] = set()
     while pending:
@@ -49,7 +46,7 @@ def code_of(function: Callable[..., Any]) -> Code:
         elif name not in modules and in_pipeline(name):
             modules.add(name)
             pending += imports_of(name)
-    digest = hashlib.sha256("\0".join(texts).encode())
+    digest = hashlib.sha256(text.encode())
     for name in sorted(modules):
         digest.update(f"\0{name}\0".encode() + source_file(name).read_bytes())
     for file in sorted({file for name in modules for file in files_beside(name)}):
@@ -94,46 +91,6 @@ def type_imports(module: ModuleType) -> dict[str, tuple[str, str]]:
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
-
-
-def _parse(text: str) -> ast.AST:
-    return ast.parse(textwrap.dedent(text))
-
-
-def _named_in(module: ModuleType, text: str) -> tuple[list[str], list[str]]:
-    """Functions of its own module that a function names, and imports of the module's that it uses.
-
-    Functions as their texts, followed in turn; stages are no code to it, they are its inputs.
-    """
-    bound: dict[str, list[str]] = {}
-    for node in ast.parse(inspect.getsource(module)).body:
-        for alias in getattr(node, "names", ()) if _is_import(node) else ():
-            name = alias.asname or alias.name.partition(".")[0]
-            bound[name] = list(_imported(ast.Module([node], [])))
-    texts: list[str] = []
-    imports: list[str] = []
-    pending, seen = [text], {text}
-    while pending:
-        for name in _names(_parse(pending.pop())):
-            imports += bound.get(name, [])
-            named = vars(module).get(name)
-            is_stage = hasattr(named, "labkit_stored")  # what it takes has the same name
-            if inspect.isfunction(named) and named.__module__ == module.__name__ and not is_stage:
-                source = inspect.getsource(named)
-                if source not in seen:
-                    seen.add(source)
-                    texts.append(source)
-                    pending.append(source)
-                    imports += _imported(_parse(source))
-    return texts, imports
-
-
-def _names(tree: ast.AST) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def _is_import(node: ast.AST) -> bool:
-    return isinstance(node, (ast.Import, ast.ImportFrom))
 
 
 def _is_for_types(node: ast.AST) -> bool:

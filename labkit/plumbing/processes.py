@@ -14,7 +14,7 @@ from datetime import timedelta
 from labkit.errors import LabError
 
 PATIENCE = timedelta(hours=2)  # for the first process to prepare posts, or to wait for another run
-NOTHING = bytes(32)
+NOTHING = bytes(16)  # as long as a key of the store
 
 
 @dataclass(frozen=True)
@@ -75,16 +75,16 @@ def together(device: str) -> Iterator[None]:
     torch.distributed.destroy_process_group()
 
 
-def tell(digest: str | None) -> str | None:
-    """What the first process tells all: a SHA-256 (hex), or None. The others' own is ignored.
+def tell(key: str | None) -> str | None:
+    """What the first process tells all: a key of the store, or None. The others' own is ignored.
 
     Alone it comes straight back.
     """
     if place().count == 1:
-        return digest
+        return key
     import torch
 
-    message = torch.frombuffer(bytearray.fromhex(digest or NOTHING.hex()), dtype=torch.uint8)
+    message = torch.frombuffer(bytearray.fromhex(key or NOTHING.hex()), dtype=torch.uint8)
     torch.distributed.broadcast(message, src=0)
     told = bytes(message.tolist())
     return None if told == NOTHING else told.hex()

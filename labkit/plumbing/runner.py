@@ -114,8 +114,8 @@ class Run:
 
     `run.posts` and `run["posts"]` are the value of the stage `posts`. `settings` are values by
     name. `replace` puts a value, or a function with parameters of the same kind, in the place of a
-    stage; all that depends on it follows. A stage that failed is not tried again: it raises what
-    it raised. `entries` are what the stages so far took from the store, by stage.
+    stage. A stage that failed raises what it raised, and is not tried again. `entries` are what
+    the stages so far took from the store, by stage.
 
     Raises TypeError where a parameter is no stage, no setting and no resource.
     """
@@ -154,17 +154,13 @@ class Run:
                 if stage.stored:
                     self._values[name] = results.load(stage.returns, self._entry(name).path)
                 else:
-                    self._values[name] = self._call(stage.function)
+                    self._values[name] = self.call(stage.function)
         return self._values[name]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_") or name not in self.graph:
             raise AttributeError(name)
         return self[name]
-
-    def call(self, function: Function) -> Any:
-        """What a function gives for the values that its parameters name."""
-        return self._call(function)
 
     def key(self, name: str) -> str:
         """What stands for a stage's result in the keys of those that take it."""
@@ -191,7 +187,7 @@ class Run:
 
     def compute(self, name: str, scratch: Path) -> Any:
         """A stored stage's value, computed here and now with its files in `scratch`; not kept."""
-        return self._call(self.graph[name].function, scratch, self._unfinished(self.own_key(name)))
+        return self.call(self.graph[name].function, scratch, self._unfinished(self.own_key(name)))
 
     def _check(self) -> None:
         for stage in self.graph.values():
@@ -249,7 +245,7 @@ class Run:
 
             def build(folder: Path) -> None:
                 self.progress.begin(name)
-                results.save(self._call(stage.function, folder, unfinished), folder)
+                results.save(self.call(stage.function, folder, unfinished), folder)
                 shutil.rmtree(unfinished, ignore_errors=True)
                 self.progress.end()
 
@@ -260,9 +256,10 @@ class Run:
     def _unfinished(self, key: str) -> Path:
         return self.store.root / "unfinished" / key
 
-    def _call(
+    def call(
         self, function: Function, folder: Path | None = None, unfinished: Path | None = None
     ) -> Any:
+        """What a function gives for the values that its parameters name."""
         names = list(inspect.signature(function).parameters)
         known = {name: self[name] for name in names if name in self.graph}
         with tempfile.TemporaryDirectory(dir=folder) as scratch:

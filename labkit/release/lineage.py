@@ -64,14 +64,10 @@ class Lineage:
 
 @dataclass(frozen=True)
 class Ingredients:
-    """All that a saved model is made of and was measured by.
-
-    `pretrained` is the checkpoint as it was published, `base` as the lab started from it.
-    """
+    """All that a saved model is made of and was measured by."""
 
     config: LabConfig
     data_files: DataFiles
-    pretrained: Checkpoint
     base: Checkpoint
     posts: Posts
     fine_tuned: "FineTuned"
@@ -79,11 +75,10 @@ class Ingredients:
     repeatability: "Repeatability | None"
     hardware: Hardware
     commit: str | None
-    durations: Mapping[str, float]
 
 
-def record(made_of: Ingredients, model: Path) -> Lineage:
-    """The lineage of the model in the folder `model`."""
+def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) -> Lineage:
+    """The lineage of the model in the folder `model`; `durations` are the seconds by stage."""
     config, history = made_of.config, made_of.fine_tuned.history
     metrics: dict[str, float] = {}
     for name, evaluation in made_of.evaluations.items():
@@ -102,7 +97,7 @@ def record(made_of: Ingredients, model: Path) -> Lineage:
         base_model={
             "name": made_of.base.name,
             "revision": made_of.base.revision,
-            "sha256": made_of.pretrained.sha256,
+            "sha256": made_of.base.sha256,
             "bytes": made_of.base.size,
         },
         data=describe_data(made_of),
@@ -112,7 +107,7 @@ def record(made_of: Ingredients, model: Path) -> Lineage:
         machine=describe_machine(),
         packages=library_versions(),
         bit_for_bit=describe_repeatability(made_of.repeatability),
-        durations={stage: round(seconds, 3) for stage, seconds in made_of.durations.items()},
+        durations={stage: round(seconds, 3) for stage, seconds in durations.items()},
         metrics=metrics,
         files=describe_files(model),
     )

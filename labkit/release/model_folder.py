@@ -8,19 +8,20 @@ from pathlib import Path
 from filelock import FileLock
 
 from labkit.model.checkpoints import CHECKPOINT_FILES
+from labkit.plumbing.runner import Call
 from labkit.release.card import CARD, model_card
 from labkit.release.lineage import Ingredients, describe_files, record
 
 
-def assemble(made_of: Ingredients, folder: Path) -> Path:
-    """Write everything that makes up the lab's fine-tuned model; returns its folder in `folder`."""
-    model = folder / "model"
+def assemble(made_of: Ingredients, call: Call) -> Path:
+    """Write everything that makes up the lab's fine-tuned model; returns its folder."""
+    model = call.folder / "model"
     model.mkdir()
     trained = made_of.fine_tuned.folder
     for file in sorted(trained.iterdir()):
         if file.name in CHECKPOINT_FILES:
             shutil.copyfile(file, model / file.name)
-    lineage = record(made_of, model)
+    lineage = record(made_of, model, call.durations)
     (model / CARD).write_text(model_card(made_of, lineage), encoding="utf-8")
     replace(lineage, files=describe_files(model)).save(model)  # the card is one of them
     return model

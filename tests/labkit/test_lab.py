@@ -2,11 +2,13 @@
 
 import pytest
 
+from labkit import lab
 from labkit.answers import answer
 from labkit.answers.fine_tune import against
 from labkit.evaluation import gates
 from labkit.evaluation.intervals import Estimate
 from labkit.exercises import EXERCISES
+from labkit.plumbing import runner
 
 
 @pytest.mark.parametrize("exercise", [exercise.id for exercise in EXERCISES])
@@ -15,6 +17,17 @@ def test_every_exercise_is_answered_on_any_subject(tiny_lab, exercise):
     assert measured.sentence
     assert measured.gates
     assert all(result.measured is not None for result in measured.gates)
+
+
+@pytest.mark.parametrize("stage", ["converted", "posts", "base_tokens"])
+def test_another_version_of_a_library_is_another_entry(tiny_lab, monkeypatch, stage):
+    def key():
+        return lab.run(tiny_lab.settings["config"], tiny_lab.store).own_key(stage)
+
+    before = key()
+    assert key() == before
+    monkeypatch.setattr(runner, "library_versions", lambda _: {"torch": "0.1"})
+    assert key() != before
 
 
 def test_a_margin_below_zero_reads_as_worse():
