@@ -126,7 +126,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     from labkit import lab
     from labkit.plumbing.store import Store
     from labkit.release.lineage import Lineage
-    from labkit.release.model_folder import publish
+    from labkit.release.model_folder import check_target, publish
 
     progress = Leading()
     if processes.left_alone():
@@ -137,6 +137,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     store = Store(args.store, progress=progress)
     run = lab.run(config, store, progress=progress, resumable=True, tracker=tracker)
     lab.check_inputs(run)
+    check_target(args.output)
     if tracker:
         tracker.begin()
     progress.key = run.own_key(TOGETHER)  # prepared before the other processes are let in
@@ -188,19 +189,21 @@ def run_predict(args: argparse.Namespace) -> int:
     folder = resolve(ModelSource(args.model), "MODEL").folder
     texts = list(args.texts or read_lines(args.file))
     for line in predictions(folder, texts):
-        print(json.dumps(line, ensure_ascii=False))
+        print(json.dumps(line, ensure_ascii=False, allow_nan=False))
     return 0
 
 
 def read_lines(file: Path | None) -> Iterator[str]:
     """The lines of a file, or of standard input."""
     try:
-        content = sys.stdin.read() if file is None else file.read_text(encoding="utf-8")
+        raw = sys.stdin.buffer.read() if file is None else file.read_bytes()
+        content = raw.decode("utf-8-sig")
     except OSError as error:
         raise LabError(f"--file {file}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise LabError(f"{file or 'standard input'}: is not UTF-8") from None
-    yield from content.splitlines()
+    # Not `splitlines`, which ends a line also at form feeds and at separators inside a text.
+    yield from content.removesuffix("\n").replace("\r\n", "\n").split("\n") if content else ()
 
 
 def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:

@@ -14,7 +14,7 @@ from typing import Any
 from labkit.errors import LabError
 
 DATA_SUFFIXES = (".csv", ".json", ".jsonl", ".parquet")
-LARGEST_SEED = 2**32 - 1  # what NumPy takes
+LARGEST_SEED = 2**32 - 3  # NumPy takes two more, which the small trainings use
 SETTING = "labkit"  # the key of a setting in a field's metadata
 REQUIRED = object()  # in place of a default
 

@@ -48,6 +48,8 @@ def find(source: DataSource) -> Path:
     if source.source == "labkit:corpus":
         return CORPUS
     if path := local_path("--lab-dataset", source.source):
+        if not (path.is_dir() or path.is_file()):
+            raise LabError(f"--lab-dataset {source.source}: is neither a file nor a folder")
         if not path.is_dir() and path.suffix.lower() not in READERS:
             known = ", ".join(DATA_SUFFIXES)
             raise LabError(f"--lab-dataset {source.source}: is none of {known}")
@@ -74,7 +76,7 @@ def data_files(path: Path) -> list[Path]:
     """The data files of a folder, or the one file that `path` is."""
     if path.is_file():
         return [path]
-    return sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS)
+    return sorted(f for f in path.rglob("*") if f.suffix.lower() in READERS and f.is_file())
 
 
 def content_digests(path: Path) -> dict[str, str]:
@@ -98,10 +100,17 @@ def read(path: Path, cache: Path) -> "dict[str, datasets.Dataset]":
     level = datasets.logging.get_verbosity()
     datasets.logging.set_verbosity(datasets.logging.CRITICAL)  # what fails is told below
     try:
+        # Links to the very files that the digests stand for: a folder's README.md could name
+        # others, and a name with brackets in it would be taken for a pattern.
+        links = cache / "files"
+        for file in files:
+            name = file.relative_to(path) if path.is_dir() else f"posts{file.suffix}"
+            (links / name).parent.mkdir(parents=True, exist_ok=True)
+            (links / name).symlink_to(file.resolve())
         if path.is_dir():
-            return dict(datasets.load_dataset(str(path), cache_dir=str(cache)))
-        kind = READERS[path.suffix.lower()]
-        return dict(datasets.load_dataset(kind, data_files=str(path), cache_dir=str(cache)))
+            return dict(datasets.load_dataset(str(links), cache_dir=str(cache)))
+        kind, only = READERS[path.suffix.lower()], str(links / name)
+        return dict(datasets.load_dataset(kind, data_files=only, cache_dir=str(cache)))
     except Exception as error:
         for file in files:
             check_records(file)

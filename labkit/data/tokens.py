@@ -12,9 +12,13 @@ from typing import TYPE_CHECKING, Any, cast
 import datasets
 
 from labkit.data.posts import SPLITS, Posts
+from labkit.errors import LabError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
+
+
+VOCABULARIES = ("tokenizer.json", "vocab.txt", "vocab.json", "spiece.model", "tokenizer.model")
 
 
 @dataclass(frozen=True)
@@ -35,9 +39,14 @@ class Tokens:
 
 
 def load_tokenizer(checkpoint: Path) -> "PreTrainedTokenizerFast":
-    """The fast tokenizer saved beside a checkpoint."""
+    """The fast tokenizer saved beside a checkpoint.
+
+    Raises LabError where there is none: transformers would make one that knows no word.
+    """
     from transformers import AutoTokenizer
 
+    if not any((checkpoint / name).is_file() for name in VOCABULARIES):
+        raise LabError(f"{checkpoint}: has no tokenizer, which is one of {', '.join(VOCABULARIES)}")
     tokenizer = AutoTokenizer.from_pretrained(
         str(checkpoint), use_fast=True, trust_remote_code=False, local_files_only=True
     )

@@ -5,7 +5,7 @@ has passed every check that needs no torch. Weights are never unpickled.
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -29,6 +29,10 @@ CHECKPOINT_FILES = (
     "vocab.txt",
     "special_tokens_map.json",
     "added_tokens.json",
+    "vocab.json",
+    "merges.txt",
+    "spiece.model",
+    "tokenizer.model",
 )
 
 
@@ -112,6 +116,8 @@ def as_distilbert(bert: Checkpoint, folder: Path) -> Checkpoint:
 def check_architecture(folder: Path, source: ModelSource) -> None:
     """Raise LabError unless `folder` says that it holds a DistilBERT with its tokenizer."""
     try:
+        if not (folder / "config.json").is_file():  # a pipe would keep us waiting
+            raise OSError
         model_type = json.loads((folder / "config.json").read_text())["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
         raise LabError(
@@ -143,7 +149,7 @@ def load_encoder(folder: Path) -> "DistilBertModel":
     """The bare encoder in float32, ready for inference."""
     from transformers import DistilBertModel
 
-    return _quietly(lambda: DistilBertModel.from_pretrained(str(folder), **SAFE)).eval()
+    return _load(DistilBertModel, folder)
 
 
 def load_classifier(
@@ -158,21 +164,16 @@ def load_classifier(
     from transformers import AutoModelForSequenceClassification, DistilBertForSequenceClassification
 
     if labels is None:
-        return _quietly(
-            lambda: AutoModelForSequenceClassification.from_pretrained(
-                str(folder), **settings, **SAFE
-            )
-        ).eval()
+        return _load(AutoModelForSequenceClassification, folder, **settings)
     settings |= {
         "num_labels": len(labels),
         "id2label": dict(enumerate(labels)),
         "label2id": {label: i for i, label in enumerate(labels)},
     }
-    return _quietly(
-        lambda: DistilBertForSequenceClassification.from_pretrained(str(folder), **settings, **SAFE)
-    ).eval()
+    return _load(DistilBertForSequenceClassification, folder, NEW_HEAD, **settings)
 
 
+NEW_HEAD = ("pre_classifier.", "classifier.")  # what a new classifier draws
 SAFE: dict[str, Any] = {
     "use_safetensors": True,
     "trust_remote_code": False,
@@ -187,17 +188,35 @@ def on_device(model: Model, device: str) -> Model:
     return model
 
 
-def _quietly(load: Callable[[], Model]) -> Model:
-    """Run `load` without the remarks that a new head was drawn, which is the point of it here."""
+def _load(kind: Any, folder: Path, new: tuple[str, ...] = (), **settings: Any) -> Any:
+    """A model of class `kind` from the checkpoint in `folder`, ready for inference.
+
+    `new` are the beginnings of the names of tensors that the file may lack; transformers would
+    draw any that is missing at random, and say so at most. Raises LabError for every other gap,
+    for other shapes, and for numbers that are not finite.
+    """
     from transformers.utils import logging
 
+    where = f"{folder / WEIGHTS}"
     level = logging.get_verbosity()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
-        return load()
+        model, info = kind.from_pretrained(
+            str(folder), output_loading_info=True, **settings, **SAFE
+        )
+    except RuntimeError as error:
+        if "ignore_mismatched_sizes" not in str(error):
+            raise
+        raise LabError(f"{where}: has tensors of other shapes than its config.json says") from None
     finally:
         logging.set_verbosity(level)
+    if missing := sorted(name for name in info["missing_keys"] if not name.startswith(new)):
+        raise LabError(f"{where}: lacks {len(missing)} tensors of its model, such as {missing[0]}")
+    for name, tensor in model.named_parameters():
+        if not tensor.isfinite().all():
+            raise LabError(f"{where}: {name} holds numbers that are not finite")
+    return model.eval()
 
 
 def hub_snapshot(source: ModelSource, where: str) -> Path:

@@ -15,7 +15,7 @@ from labkit.errors import LabError
 from labkit.evaluation import gates
 from labkit.exercises import BY_ID
 from labkit.plugin import options
-from labkit.plugin.outcome import REPORT_ONLY, Results, keep_record
+from labkit.plugin.outcome import NOT_PINNED, REPORT_ONLY, Results, finish
 from labkit.plugin.session import SESSION
 from labkit.plugin.setup import new_session, refuse_lost_root, show_gates
 from labkit.plugin.terminal import answer_table, comparison_lines, header, verdict_lines
@@ -93,10 +93,15 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 def check_inputs(config: pytest.Config) -> None:
     """Turn bad input into a usage error, and begin the run in the tracker."""
     from labkit import lab
+    from labkit.release.model_folder import check_target
 
     session = config.stash[SESSION]
+    if config.cache is not None:
+        config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
     try:
         lab.check_inputs(session.lab)
+        if not session.measures_its_own:
+            check_target(session.model)
         if session.tracker:
             session.tracker.begin()
     except LabError as error:
@@ -116,7 +121,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         if exercise not in BY_ID:
             raise pytest.UsageError(f"{item.nodeid}: no exercise {exercise!r}")
         session = item.config.stash[SESSION]
-        session.asked.add(exercise)
+        if "answer" in getattr(item, "fixturenames", ()):
+            session.asked.add(exercise)
         parameters = getattr(item, "callspec", None)
         gate = parameters and parameters.params.get("gate")
         if gate and gate not in session.limits:
@@ -158,16 +164,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     result = yield
     if lab_session is None or config.option.collectonly or hasattr(config, "workeroutput"):
         return result
-    if lab_session.asked:
-        from labkit.report import page
-
-        page.write(lab_session)
-    if lab_session.regressions and not config.option.lab_report_only:
-        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
-    if lab_session.answers:
-        keep_record(config, lab_session, lab_session.holds and not session.exitstatus)
-        names = ("answers.json", "summary.md")
-        lab_session.track([lab_session.page, *(lab_session.reports / name for name in names)])
+    if not lab_session.asked:
+        return result
+    lab_session.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
+    config.stash[NOT_PINNED] = finish(config, lab_session)
+    if session.exitstatus == pytest.ExitCode.OK and not config.option.lab_report_only:
+        session.exitstatus = pytest.ExitCode(0 if lab_session.holds else 1)
     return result
 
 
@@ -189,8 +191,8 @@ def pytest_terminal_summary(
         terminalreporter.write_line(line, **markup)
     for line, markup in comparison_lines(session):
         terminalreporter.write_line(line, **markup)
-    if config.option.lab_pin is not None and not session.holds:
-        terminalreporter.write_line("not pinned as the baseline: the run failed", red=True)
+    if reason := config.stash.get(NOT_PINNED, ""):
+        terminalreporter.write_line(f"not pinned as the baseline: {reason}", red=True)
     terminalreporter.write_line(f"report: {shortest(session.page)}")
 
 

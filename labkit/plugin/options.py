@@ -218,7 +218,7 @@ BASELINE_OPTIONS = {
 
 def separate_paths(args: Sequence[Any]) -> list[tuple[str, str]]:
     """Options and their values, as they were typed one after the other, where these are paths."""
-    flags = {option.flag for option in OPTIONS} | {"--lab-config", "--lab-compare", "--lab-pin"}
+    flags = {f"--lab-{name}" for name in (*PATHS, "config", *BASELINE_OPTIONS)}
     words = [str(arg) for arg in args]
     pairs = pairwise(words)
     return [(flag, value) for flag, value in pairs if flag in flags and Path(value).exists()]

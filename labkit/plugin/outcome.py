@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from labkit.plugin.session import LabSession, TestResult
+from labkit.plumbing.files import write_files
+from labkit.plumbing.results import plain
 from labkit.runs import history
+from labkit.runs.history import Record
 
 REPORT_ONLY = "--lab-report-only"
+NOT_PINNED = pytest.StashKey[str]()
 
 
 def result_of(report: pytest.TestReport) -> TestResult:
@@ -46,15 +50,35 @@ class Results:
             self.session.tests.append(result_of(report))
 
 
-def keep_record(config: pytest.Config, session: LabSession, passed: bool) -> None:
-    """Add the run to the history, and make it the baseline where that was asked for."""
-    from labkit.plumbing.results import plain
-    from labkit.release.lineage import commit
-    from labkit.report.page import write_atomically
+def finish(config: pytest.Config, session: LabSession) -> str:
+    """Write the report, keep the run in the history, pin and track it where that was asked for.
 
-    record = session.record(passed, commit(config.invocation_params.dir))
+    Returns why it is not pinned, empty where it is or where nobody asked for it.
+    """
+    from labkit.release.lineage import commit
+    from labkit.report import page
+
+    page.write(session, session.folder)
+    names = ("answers.json", "summary.md", page.PAGE)
+    if not session.answers:
+        return ""
+    record = session.record(session.passed, commit(config.invocation_params.dir))
     record.append(session.reports)
-    pin = config.option.lab_pin
-    if pin is not None and passed:
-        path = Path(config.invocation_params.dir, pin or session.reports / history.BASELINE)
-        write_atomically(path, json.dumps(plain(record), indent=2) + "\n")
+    session.track([session.folder / name for name in names])
+    return "" if config.option.lab_pin is None else pin(record, pin_file(config, session.reports))
+
+
+def pin_file(config: pytest.Config, reports: Path) -> Path:
+    """Where the baseline goes."""
+    return Path(config.invocation_params.dir, config.option.lab_pin or reports / history.BASELINE)
+
+
+def pin(record: Record, path: Path) -> str:
+    """Make a run the baseline, or say why not."""
+    if not record.passed:
+        return "the run failed"
+    missing = history.load(path, "--lab-pin").values.keys() - record.values if path.exists() else ()
+    if missing:
+        return f"the baseline has more exercises than this run: {', '.join(sorted(missing))}"
+    write_files(path.parent, {path.name: json.dumps(plain(record), indent=2) + "\n"})
+    return ""

@@ -4,6 +4,7 @@ The plugin's hooks are thin and ask here; nothing below knows of pytest but the 
 """
 
 import datetime
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -68,11 +69,13 @@ class LabSession:
     tracker: TrackedRun | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     baseline: Record | None = None
+    remarks: tuple[str, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
     answers: dict[str, "Answer"] = field(default_factory=dict)
     tests: list[TestResult] = field(default_factory=list)
     absorbed: dict[str, Stage] = field(default_factory=dict)
+    interrupted: bool = False
 
     @cached_property
     def lab(self) -> "Run":
@@ -93,7 +96,7 @@ class LabSession:
 
         if exercise not in self.answers:
             self.answers[exercise] = answer(exercise, self.lab, self.limits)
-            if "saved_model" in stages_of(exercise):
+            if "saved_model" in stages_of(exercise) and not self.measures_its_own:
                 publish(self.lab.saved_model, self.model)
         return self.answers[exercise]
 
@@ -104,15 +107,32 @@ class LabSession:
 
         return commit()
 
+    @cached_property
+    def folder(self) -> Path:
+        """Where the report goes: beside a fuller one, which a part of the lab does not replace."""
+        try:
+            before = json.loads((self.reports / "answers.json").read_text("utf-8"))
+            fuller = len(before["answers"]) > (0 if self.interrupted else len(self.asked))
+        except (OSError, ValueError, TypeError, KeyError):
+            fuller = False
+        return self.reports / "partial" if fuller else self.reports
+
     @property
     def page(self) -> Path:
-        """Where the report goes."""
-        return self.reports / "lab.html"
+        return self.folder / "lab.html"
 
     @property
     def model(self) -> Path:
         """Where the saved model goes."""
         return self.reports / "model"
+
+    @property
+    def measures_its_own(self) -> bool:
+        """Whether the model that is measured lies where the saved one would go; it then stays."""
+        given = self.config.trained_elsewhere
+        return given is not None and Path(given.source).expanduser().resolve() == (
+            self.model.resolve()
+        )
 
     @property
     def failures(self) -> list[TestResult]:
@@ -138,6 +158,11 @@ class LabSession:
     def holds(self) -> bool:
         """Whether every exercise asked for is answered, every gate holds, nothing regressed."""
         return not self.unanswered and not self.failing and not self.regressions
+
+    @property
+    def passed(self) -> bool:
+        """Whether all that was asked held, no test failed, tolerated or not, and none was cut off."""
+        return self.holds and not self.failures and not self.interrupted
 
     @property
     def comparison(self) -> Comparison | None:

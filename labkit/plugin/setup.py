@@ -13,6 +13,7 @@ from labkit.config import LabConfig, local_path
 from labkit.errors import LabError
 from labkit.evaluation import gates
 from labkit.plugin import options, settings_file
+from labkit.plugin.outcome import pin_file
 from labkit.plugin.session import LabSession
 from labkit.plugin.terminal import TerminalProgress
 from labkit.runs import history, tracking
@@ -31,14 +32,20 @@ def new_session(config: pytest.Config, worker: Mapping[str, Any]) -> LabSession:
     check_paths(lab_config)
     history.with_tolerances(settings["tolerance"])
     reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
-    compared = config.option.lab_compare
+    compared, baseline = config.option.lab_compare, None
+    remarks: tuple[str, ...] = ()
+    if compared is not None:
+        baseline, remarks = history.find(compared, reports)
+    if config.option.lab_pin is not None and (path := pin_file(config, reports)).exists():
+        history.load(path, "--lab-pin")  # only a baseline is ever replaced
     started = worker.get("lab_started", time.time())
     # The controller of xdist's workers logs for all of them.
     asked = None if worker or config.option.collectonly else settings["report-to"]
     return LabSession(
         config=lab_config,
         limits=thresholds(lab_config, settings),
-        baseline=None if compared is None else history.find(compared, reports),
+        baseline=baseline,
+        remarks=remarks,
         tolerances=settings["tolerance"],
         why=choice.why,
         reports=reports,

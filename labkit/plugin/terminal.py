@@ -140,6 +140,8 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
     if session.comparison is None:
         return
     baseline = session.comparison.baseline
+    for remark in session.remarks:
+        yield remark, {"yellow": True}
     yield f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):", {"bold": True}
     for change in session.comparison.changes:
         for line in _wrap(f"   {change.shown}", "      "):

@@ -139,11 +139,15 @@ def write_table(table: "datasets.Dataset", file: Any) -> None:
     """The rows of a data set as an Arrow stream; the same rows give the same bytes."""
     import pyarrow
 
-    rows = table.flatten_indices().data.table.combine_chunks()
-    # Without the fingerprint that `datasets` keeps there, which tells how the rows came about.
-    rows = rows.replace_schema_metadata(table.features.arrow_schema.metadata)
-    with pyarrow.ipc.new_stream(file, rows.schema) as writer:
-        writer.write_table(rows, max_chunksize=1000)
+    # Without the fingerprint that a table keeps beside it, which tells how the rows came about; and
+    # without `flatten_indices`, which leaves a file of its own where those of the data set lay.
+    schema = table.features.arrow_schema
+    with pyarrow.ipc.new_stream(file, schema) as writer:
+        for rows in table.with_format("arrow").iter(batch_size=1000):
+            # Taken anew, since rows that are cut out of others are laid out in another way.
+            writer.write_table(
+                rows.cast(schema).combine_chunks().take(pyarrow.array(range(len(rows))))
+            )
 
 
 def read_table(path: Path) -> "datasets.Dataset":

@@ -4,6 +4,8 @@ Base model, data with a content fingerprint, hyperparameters, seed, packages, co
 durations, metrics, and the digest of every file of the model.
 """
 
+from __future__ import annotations
+
 import datetime
 import importlib.metadata
 import json
@@ -13,17 +15,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.config import LabConfig
-from labkit.data.files import DataFiles
-from labkit.data.posts import Posts
-from labkit.evaluation.metrics import Evaluations
-from labkit.model.checkpoints import Checkpoint
 from labkit.plumbing import results
 from labkit.plumbing.digests import file_digest
 from labkit.plumbing.hardware import Hardware, describe_machine
 from labkit.plumbing.store import library_versions
 
-if TYPE_CHECKING:  # they import torch, which those who only read a record need not wait for
+if (
+    TYPE_CHECKING
+):  # their imports take seconds, for which those who only read a record need not wait
+    from labkit.config import LabConfig
+    from labkit.data.files import DataFiles
+    from labkit.data.posts import Posts
+    from labkit.evaluation.metrics import Evaluations
+    from labkit.model.checkpoints import Checkpoint
     from labkit.training.classifier import FineTuned
     from labkit.training.sweep import Repeatability
 
@@ -57,7 +61,7 @@ class Lineage:
         (folder / FILE).write_text(text + "\n")
 
     @classmethod
-    def load(cls, folder: Path) -> "Lineage":
+    def load(cls, folder: Path) -> Lineage:
         """Read `lineage.json` of `folder`."""
         return results.rebuild(cls, json.loads((folder / FILE).read_text()))
 
@@ -70,9 +74,9 @@ class Ingredients:
     data_files: DataFiles
     base: Checkpoint
     posts: Posts
-    fine_tuned: "FineTuned"
+    fine_tuned: FineTuned
     evaluations: Evaluations
-    repeatability: "Repeatability | None"
+    repeatability: Repeatability | None
     hardware: Hardware
     commit: str | None
 
@@ -113,7 +117,7 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
     )
 
 
-def describe_repeatability(found: "Repeatability | None") -> dict[str, Any]:
+def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:
     """Whether it was checked, and what came out."""
     if found is None:
         return {"checked": False}

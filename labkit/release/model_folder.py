@@ -1,16 +1,16 @@
 """The fine-tuned model as a folder that someone else can use: weights, tokenizer, lineage, card."""
 
 import shutil
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
-from filelock import FileLock
-
+from labkit.errors import LabError
 from labkit.model.checkpoints import CHECKPOINT_FILES
+from labkit.plumbing.digests import file_digest
+from labkit.plumbing.files import replace_folder
 from labkit.plumbing.runner import Call
 from labkit.release.card import CARD, model_card
-from labkit.release.lineage import Ingredients, describe_files, record
+from labkit.release.lineage import FILE, Ingredients, Lineage, describe_files, record
 
 
 def assemble(made_of: Ingredients, call: Call) -> Path:
@@ -28,22 +28,47 @@ def assemble(made_of: Ingredients, call: Call) -> Path:
 
 
 def publish(source: Path, target: Path) -> None:
-    """Make `target` a copy of the folder `source`: whole, or as it was before."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.parent / f".{target.name}.lock"):
-        if target.exists() and _same(source, target):
-            return
-        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            fresh, old = folder / "new", folder / "old"
-            shutil.copytree(source, fresh)
-            fresh.chmod(0o755)  # temporary folders are closed to others, a report is not
-            if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+    """Make `target` a copy of the folder `source`: whole, or as it was before.
+
+    Raises LabError where `target` holds what no run of the lab has put there.
+    """
+    check_target(target)
+    if not target.exists() or describe_files(source) != describe_files(target):
+        replace_folder(target, lambda fresh: copy_files(source, fresh))
 
 
-def _same(source: Path, target: Path) -> bool:
-    return describe_files(source) == describe_files(target)
+def copy_files(source: Path, target: Path) -> None:
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    target.chmod(0o755)  # temporary folders are closed to others, a report is not
+
+
+def check_target(target: Path) -> None:
+    """Raise LabError unless a model may be put at `target`: nothing there, or one of the lab's own.
+
+    It is the lab's own when its lineage accounts for every file in it.
+    """
+    if not target.exists() or (target.is_dir() and not any(target.iterdir())):
+        return
+    stranger = find_stranger(target)
+    if stranger:
+        raise LabError(
+            f"{target}: would be replaced by the saved model, but {stranger}; "
+            "move it away, or name another folder"
+        )
+
+
+def find_stranger(target: Path) -> str | None:
+    """What in a folder its lineage does not account for, in words; None for nothing."""
+    if not target.is_dir():
+        return "is no folder"
+    try:
+        known = Lineage.load(target).files
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return f"has no {FILE} of the lab"
+    for path in sorted(target.rglob("*")):
+        name = str(path.relative_to(target))
+        if name != FILE and name not in known:
+            return f"{name} is none of the lab's files"
+        if name in known and file_digest(path) != known[name]["sha256"]:
+            return f"{name} is not as the lab wrote it"
+    return None

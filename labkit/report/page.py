@@ -8,8 +8,6 @@ import base64
 import datetime
 import html
 import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,12 +16,14 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
 from labkit.exercises import BY_ID
+from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
 
 if TYPE_CHECKING:
     from labkit.plugin.session import LabSession
     from labkit.report.blocks import Table
 
+PAGE = "lab.html"
 TITLE = "ML Lab 09: Fine-Tune a Model"
 LONGEST = 4000  # characters of a post or listing that the page shows
 CSS_PIXEL = 2  # pixels of a plot for one of the page, so that it is crisp on dense screens
@@ -128,24 +128,13 @@ def answers_dict(session: "LabSession") -> dict[str, Any]:
     }
 
 
-def write(session: "LabSession") -> None:
-    """Write the page, `answers.json` and `summary.md` to the reports folder."""
+def write(session: "LabSession", folder: Path) -> None:
+    """Write page, `answers.json` and `summary.md` into `folder`, all of this run or none."""
     answers = json.dumps(answers_dict(session), indent=2, allow_nan=False)
-    write_atomically(session.reports / "answers.json", answers + "\n")
     top = facts(session)
-    write_atomically(session.reports / "summary.md", summary(session, top))
-    write_atomically(session.page, page(session, top))
-
-
-def write_atomically(path: Path, content: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(content)
-        os.chmod(name, 0o644)  # mkstemp's 0600 would keep a web server out
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+    contents = {
+        "answers.json": answers + "\n",
+        "summary.md": summary(session, top),
+        PAGE: page(session, top),
+    }
+    write_files(folder, contents)

@@ -6,10 +6,12 @@ one, and only of a run that passed, so no regression becomes the next yardstick 
 
 import datetime
 import json
+import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from labkit.errors import LabError
 from labkit.plumbing import results
@@ -36,8 +38,11 @@ class Record:
     def append(self, folder: Path) -> None:
         """Add the record as one line to the history in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / FILE).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(results.plain(self), allow_nan=False) + "\n")
+        line = json.dumps(results.plain(self), allow_nan=False) + "\n"
+        with (folder / FILE).open("ab+") as file:
+            if file.tell() and not _ends_a_line(file):  # of a run that was cut off
+                line = "\n" + line
+            file.write(line.encode())
 
 
 @dataclass(frozen=True)
@@ -129,8 +134,8 @@ def compare(
     changes = []
     for metric in with_tolerances(tolerances):
         if metric.exercise in values:
-            before = baseline.values.get(metric.exercise, {}).get(metric.name)
-            after = values[metric.exercise].get(metric.name)
+            before = _number(baseline.values.get(metric.exercise, {}).get(metric.name))
+            after = _number(values[metric.exercise].get(metric.name))
             if before is not None or after is not None:
                 changes.append(Change(metric, before, after))
     differences = [
@@ -139,6 +144,12 @@ def compare(
         if getattr(baseline, name) != value
     ]
     return Comparison(baseline, tuple(changes), tuple(differences))
+
+
+def _number(value: Any) -> float | None:
+    """A measured number; None for what is none, as NaN, with which nothing can be compared."""
+    is_number = isinstance(value, (int, float)) and math.isfinite(value)
+    return value if is_number else None
 
 
 def with_tolerances(given: Mapping[str, float]) -> tuple[Metric, ...]:
@@ -155,21 +166,31 @@ def with_tolerances(given: Mapping[str, float]) -> tuple[Metric, ...]:
     )
 
 
-def find(asked: str, folder: Path) -> Record:
+def find(asked: str, folder: Path) -> tuple[Record, tuple[str, ...]]:
     """The record to compare with: a file, a run in the history, or, for "", the baseline.
 
-    Raises LabError where there is none, or where it is not one that passed.
+    With remarks on what in the history could not be read. Raises LabError where there is none, or
+    where it is not one that passed.
     """
     path = Path(asked).expanduser() if asked else folder / BASELINE
-    if path.is_file():
-        record = _parse(path.read_text(encoding="utf-8"), str(path))
+    remarks: tuple[str, ...] = ()
+    if path.exists():
+        record = load(path, "--lab-compare")
     elif not asked:
         raise LabError(f"--lab-compare: no baseline in {path}; a run with --lab-pin writes one")
     else:
-        record = _from_history(asked, folder / FILE)
+        record, remarks = _from_history(asked, folder / FILE)
     if not record.passed:
         raise LabError(f"--lab-compare: run {record.run} failed, and is no yardstick")
-    return record
+    return record, remarks
+
+
+def load(path: Path, option: str) -> Record:
+    """The record in a file; raises LabError, with the option's name, where there is none."""
+    try:
+        return _parse(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise LabError(f"{option}: {path} is not the record of a run") from None
 
 
 def new_run_name(started: float) -> str:
@@ -177,18 +198,26 @@ def new_run_name(started: float) -> str:
     return datetime.datetime.fromtimestamp(started, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _from_history(asked: str, path: Path) -> Record:
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    records = [_parse(line, f"{path}: line {number}") for number, line in enumerate(lines, start=1)]
+def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
+    lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
+    records, remarks = [], []
+    for number, line in enumerate(lines, start=1):
+        try:
+            records.append(_parse(line))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            if line.strip():
+                remarks.append(f"{path}: line {number} is no record of a run; it is left out")
     found = [record for record in records if record.run.startswith(asked)]
     if not found:
         last = ", ".join(record.run for record in records[-5:]) or "none"
         raise LabError(f"--lab-compare {asked}: no such file or run; the last runs are {last}")
-    return found[-1]
+    return found[-1], tuple(remarks)
 
 
-def _parse(text: str, where: str) -> Record:
-    try:
-        return results.rebuild(Record, json.loads(text))
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise LabError(f"--lab-compare: {where} is not the record of a run") from None
+def _parse(text: str) -> Record:
+    return results.rebuild(Record, json.loads(text))
+
+
+def _ends_a_line(file: BinaryIO) -> bool:
+    file.seek(-1, os.SEEK_END)
+    return file.read(1) == b"\n"

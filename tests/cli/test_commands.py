@@ -1,6 +1,5 @@
 """`labkit` on the command line: a model is trained, used, and checked; mistakes cost one line."""
 
-import io
 import json
 import shutil
 from dataclasses import replace
@@ -70,8 +69,9 @@ def test_predict_reads_a_file_and_standard_input_alike(trained, tmp_path, capsys
     run = run_labkit("predict", str(trained), "--file", str(file))
     assert run.returncode == 0, run.stderr
     assert run.stdout.count("\n") == 2
-    monkeypatch.setattr("sys.stdin", io.StringIO(content))
-    assert main(["predict", str(trained)]) == 0
+    with file.open() as typed:
+        monkeypatch.setattr("sys.stdin", typed)
+        assert main(["predict", str(trained)]) == 0
     assert capsys.readouterr().out == run.stdout
 
 

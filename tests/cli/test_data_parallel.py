@@ -141,6 +141,7 @@ def test_one_process_writes(desk, two):
     entries = [path.parent for path in (desk / "store").glob("*/*/manifest.json")]
     assert len({path.parent for path in entries}) == len(entries)  # each stage once
     assert not list((desk / "store").glob("*/building-*"))
+    assert not list((desk / "store").glob("*/*/tmp*"))  # no scratch left within an entry
     assert not list((desk / "store").glob("unfinished/*"))
 
 
@@ -152,7 +153,8 @@ def test_what_two_processes_trained_is_verified(desk, two, monkeypatch, capsys):
 def test_the_lab_measures_what_two_processes_trained(desk, two, options, tmp_path):
     model = desk / "models" / "tickets"
     data = [f"--lab-dataset={desk / 'tickets.csv'}", "--lab-text-column=body"]
-    same = [word.replace("--", "--lab-", 1) for word in options]
+    pairs = zip(options[::2], options[1::2], strict=True)
+    same = [f"{flag.replace('--', '--lab-', 1)}={value}" for flag, value in pairs]
     run = run_pytest(
         *(f"--lab-fine-tuned={model}", *data, "--lab-label-column=team", *same),
         *("-k", "fine_tune or save"),

@@ -8,6 +8,7 @@ import contextlib
 import csv
 import io
 import json
+import os
 import random
 import re
 import shlex
@@ -133,10 +134,13 @@ class Checkout:
     def run_labkit(self, page: str, command: str) -> Example:
         """In this process, which has torch already."""
         typed, _, questions = command.partition(" < ")
-        with pytest.MonkeyPatch.context() as patch, io.StringIO() as output:
+        with (
+            pytest.MonkeyPatch.context() as patch,
+            (self.folder / (questions or os.devnull)).open() as stdin,
+            io.StringIO() as output,
+        ):
             patch.chdir(self.folder)
-            if questions:
-                patch.setattr("sys.stdin", io.StringIO((self.folder / questions).read_text()))
+            patch.setattr("sys.stdin", stdin)
             with contextlib.redirect_stdout(output):
                 code = main(shlex.split(typed)[1:])
             return Example(page, command, code, output.getvalue())

@@ -43,15 +43,19 @@ class Run:
 
 @pytest.fixture(scope="module")
 def run_gates(tmp_path_factory, tiny_checkpoint, one_thread):
-    """Runs the gates of all six exercises on the tiny model; every run finds the same store."""
+    """Runs the gates of all six exercises on the tiny model; every run finds the same store.
+
+    Each has reports of its own: a saved model that was spoiled is none that labkit replaces.
+    """
     folder = tmp_path_factory.mktemp("gates")
 
     def run(*args: str) -> Run:
-        xml = folder / "junit.xml"
+        reports = tmp_path_factory.mktemp("reports")
+        xml = reports / "junit.xml"
         done = run_pytest(
             *("-k", "test_gate", "--lab-profile=embedded", f"--junitxml={xml}"),
             *(f"--lab-base-model={tiny_checkpoint}", "--lab-max-length=64", "--lab-epochs=1"),
-            *args,
+            *(f"--lab-reports={reports}", *args),
             folder=folder,
         )
         said: dict[str, dict[str, str]] = {"failure": {}, "skipped": {}}
@@ -61,11 +65,7 @@ def run_gates(tmp_path_factory, tiny_checkpoint, one_thread):
                     gate = case.attrib["name"].partition("[")[2].removesuffix("]")
                     messages[gate] = element.attrib["message"]
         return Run(
-            done.returncode,
-            done.stdout + done.stderr,
-            said["failure"],
-            said["skipped"],
-            folder / "reports",
+            done.returncode, done.stdout + done.stderr, said["failure"], said["skipped"], reports
         )
 
     return run

@@ -106,7 +106,9 @@ def test_a_change_reads_in_one_line():
 def test_a_run_is_found_by_the_start_of_its_name(tmp_path):
     for run in ("20260101T000000Z", "20260102T000000Z"):
         replace(BASELINE, run=run).append(tmp_path)
-    assert history.find("20260102", tmp_path).run == "20260102T000000Z"
+    record, remarks = history.find("20260102", tmp_path)
+    assert record.run == "20260102T000000Z"
+    assert remarks == ()
 
 
 def test_a_failed_run_is_no_baseline(tmp_path):
@@ -131,12 +133,15 @@ def test_what_cannot_be_compared_with_is_told_in_a_line(tmp_path, asked, message
         history.find(asked, tmp_path)
 
 
-def test_a_broken_line_of_the_history_is_named(tmp_path):
+def test_a_broken_line_of_the_history_is_named_and_left_out(tmp_path):
     BASELINE.append(tmp_path)
     with (tmp_path / history.FILE).open("a") as file:
         file.write("{half a rec\n")
-    with pytest.raises(LabError, match="line 2 is not the record of a run"):
-        history.find("2026", tmp_path)
+    record, remarks = history.find("2026", tmp_path)
+    assert record == BASELINE
+    assert [remark.partition(": ")[2] for remark in remarks] == [
+        "line 2 is no record of a run; it is left out"
+    ]
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +196,8 @@ def test_neither_a_regression_nor_a_failed_run_becomes_the_baseline(runs):
     results, reports, baseline = runs
     records = [json.loads(line) for line in (reports / history.FILE).read_text().splitlines()]
     assert baseline["run"] == records[0]["run"]
-    assert plain(history.find("", reports)) == baseline
+    record, _ = history.find("", reports)
+    assert plain(record) == baseline
     for name in ("worse", "failed"):
         assert "not pinned as the baseline: the run failed" in results[name].stdout
 

@@ -48,10 +48,7 @@ def test_empty_and_repeated_posts_are_dropped_and_counted(tmp_path):
     test = [*posts(10, "test"), ("", LABELS[1])]
     splits = load(write_posts(tmp_path / "d", train=train, test=test), tmp_path)
     assert splits.cleaning == Cleaning(
-        loaded={"train": 46, "test": 11},
-        empty={"train": 1, "test": 1},
-        repeated=2,
-        also_in_test=3,
+        loaded={"train": 46, "test": 11}, empty={"train": 1, "test": 1}, repeated=2, also_in_test=3
     )
     assert len(splits.train) + len(splits.validation) == 40
     assert len(splits.test) == 10

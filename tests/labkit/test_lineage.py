@@ -26,6 +26,7 @@ from labkit.training.classifier import FineTuned
 from labkit.training.history import Epoch, History
 from labkit.training.sweep import Repeatability
 
+DURATIONS = {"tokens": 1.23456, "posts": 0.0}
 CLEANING = Cleaning({"train": 9, "test": 4}, {"train": 1, "test": 0}, 2, 3)
 
 
@@ -50,8 +51,9 @@ def facts(tmp_path) -> Ingredients:
             recipe=Recipe(epochs=3),
         ),
         data_files=DataFiles(tmp_path, "hub/posts", {"train.jsonl": "d1"}),
-        pretrained=Checkpoint(tmp_path / "published", "hub/base", "r2", {WEIGHTS: "d2"}),
-        base=Checkpoint(folder, "hub/base", "r2", {WEIGHTS: "that of the converted"}),
+        base=Checkpoint(
+            folder, "hub/base", "r2", {WEIGHTS: "that of the converted"}, published="d2"
+        ),
         posts=Posts(split(3), split(1), split(2), ("a", "b"), CLEANING),
         fine_tuned=FineTuned(
             folder, History(epochs, (), 2, 3, 0.1, False, "cpu"), np.zeros((1, 2))
@@ -68,7 +70,6 @@ def facts(tmp_path) -> Ingredients:
         repeatability=Repeatability(4, ("d3", "d3")),
         hardware=Hardware("cpu", False, 2, processes=3),
         commit="0123456789ab+",
-        durations={"tokens": 1.23456},
     )
 
 
@@ -82,7 +83,7 @@ def model(tmp_path) -> Any:
 
 
 def test_a_record_has_every_fact(facts, model):
-    record = lineage.record(facts, model)
+    record = lineage.record(facts, model, DURATIONS)
     age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(record.created)
     assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=5)
     assert "." not in record.created
@@ -99,7 +100,7 @@ def test_a_record_has_every_fact(facts, model):
     assert record.hardware == asdict(facts.hardware)
     assert record.machine["cores"] >= 1
     assert {"torch", "transformers", "numpy"} <= set(record.packages)
-    assert record.durations == {"tokens": 1.235}
+    assert record.durations == {"tokens": 1.235, "posts": 0}
     assert record.bit_for_bit == {
         "checked": True,
         "identical": True,
@@ -117,7 +118,7 @@ def test_a_record_has_every_fact(facts, model):
 
 
 def test_the_data_are_recorded_with_fingerprint_and_counts(facts, model):
-    assert lineage.record(facts, model).data == {
+    assert lineage.record(facts, model, DURATIONS).data == {
         "source": "hub/posts",
         "revision": "r1",
         "fingerprint": fingerprint({"train.jsonl": "d1"}),
@@ -129,7 +130,7 @@ def test_the_data_are_recorded_with_fingerprint_and_counts(facts, model):
 
 
 def test_every_file_of_the_model_has_its_digest(facts, model):
-    assert lineage.record(facts, model).files == {
+    assert lineage.record(facts, model, DURATIONS).files == {
         "config": {"bytes": 0, "sha256": sha256(b"").hexdigest()},
         "weights": {"bytes": 3, "sha256": sha256(b"abc").hexdigest()},
     }
@@ -142,7 +143,7 @@ def test_a_model_from_elsewhere_has_no_recipe_of_ours(facts, model):
         fine_tuned=replace(facts.fine_tuned, history=None),
         repeatability=None,
     )
-    record = lineage.record(elsewhere, model)
+    record = lineage.record(elsewhere, model, DURATIONS)
     assert record.recipe == {}
     assert record.trained_elsewhere == "someone/model"
     assert set(record.metrics) == {"fine_tuned_accuracy", "fine_tuned_macro_f1"}
@@ -150,7 +151,7 @@ def test_a_model_from_elsewhere_has_no_recipe_of_ours(facts, model):
 
 
 def test_a_saved_record_is_read_back_and_ends_its_last_line(facts, model):
-    record = lineage.record(facts, model)
+    record = lineage.record(facts, model, DURATIONS)
     record.save(model)
     text = (model / lineage.FILE).read_text()
     assert text.startswith('{\n  "created"')
@@ -159,7 +160,9 @@ def test_a_saved_record_is_read_back_and_ends_its_last_line(facts, model):
 
 
 def test_a_number_that_json_does_not_know_is_not_recorded(facts, model):
-    record = replace(lineage.record(facts, model), metrics={"fine_tuned_accuracy": float("nan")})
+    record = replace(
+        lineage.record(facts, model, DURATIONS), metrics={"fine_tuned_accuracy": float("nan")}
+    )
     with pytest.raises(ValueError, match="not JSON compliant"):
         record.save(model)
     assert not (model / lineage.FILE).exists()

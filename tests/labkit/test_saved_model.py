@@ -52,39 +52,42 @@ def test_the_card_tells_the_measured_numbers(model, tiny_lab):
     assert all(evaluation.name in card.text for evaluation in tiny_lab.evaluations.values())
 
 
-def test_publishing_replaces_the_old_folder_whole(tmp_path):
-    source, target = tmp_path / "entry", tmp_path / "reports" / "model"
-    for folder, name in ((source, "new.txt"), (target, "old.txt")):
-        folder.mkdir(parents=True)
-        (folder / name).write_text(name)
+@pytest.fixture
+def source(tmp_path):
+    """Another model than the one that is published."""
+    (tmp_path / "entry").mkdir()
+    (tmp_path / "entry" / "new.txt").write_text("new")
+    return tmp_path / "entry"
+
+
+@pytest.fixture
+def target(model, tmp_path):
+    """A model that the lab has published."""
+    model_folder.publish(model, tmp_path / "reports" / "model")
+    return tmp_path / "reports" / "model"
+
+
+def test_publishing_replaces_the_old_folder_whole(source, target):
     model_folder.publish(source, target)
     assert [path.name for path in target.iterdir()] == ["new.txt"]
     assert [p.name for p in target.parent.iterdir() if p.is_dir()] == ["model"]
 
 
-def test_a_failed_publication_leaves_the_old_folder_alone(tmp_path, monkeypatch):
-    source, target = tmp_path / "entry", tmp_path / "reports" / "model"
-    for folder in (source, target):
-        folder.mkdir(parents=True)
-        (folder / "file.txt").write_text(folder.name)
-
+def test_a_failed_publication_leaves_the_old_folder_alone(source, target, model, monkeypatch):
     def full_disk(*_, **__):
         raise OSError("no space left on device")
 
     monkeypatch.setattr(model_folder.shutil, "copytree", full_disk)
     with pytest.raises(OSError, match="no space"):
         model_folder.publish(source, target)
-    assert (target / "file.txt").read_text() == "model"
+    assert describe_files(target) == describe_files(model)
+    assert [p.name for p in target.parent.iterdir() if p.is_dir()] == ["model"]
 
 
-def test_an_unchanged_model_is_not_written_again(tmp_path):
-    source, target = tmp_path / "entry", tmp_path / "model"
-    source.mkdir()
-    (source / "file.txt").write_text("same")
-    model_folder.publish(source, target)
-    before = (target / "file.txt").stat().st_ino
-    model_folder.publish(source, target)
-    assert (target / "file.txt").stat().st_ino == before
+def test_an_unchanged_model_is_not_written_again(model, target):
+    before = (target / "config.json").stat().st_ino
+    model_folder.publish(model, target)
+    assert (target / "config.json").stat().st_ino == before
 
 
 def test_nothing_of_the_store_is_published(tiny_lab, model):

@@ -42,9 +42,7 @@ def test_the_same_inputs_are_computed_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other",
-    [("stage", {"x": 2}), ("other", {"x": 1})],
-    ids=["inputs", "stage"],
+    "other", [("stage", {"x": 2}), ("other", {"x": 1})], ids=["inputs", "stage"]
 )
 def test_another_key_is_another_entry(tmp_path, other):
     store, stage = Store(tmp_path), Stage()

@@ -2,7 +2,9 @@
 
 import json
 import random
+import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -43,7 +45,8 @@ def rows_of(words, counts, filler, seed=0):
 
 def load(path, tmp_path, **settings):
     found = files.locate(DataSource(str(path)))
-    return load_posts(found, Selection(**settings), (), tmp_path / "cache")
+    scratch = Path(tempfile.mkdtemp(dir=tmp_path))
+    return load_posts(found, Selection(**settings), (), scratch)
 
 
 def english(baseball, space, seed=0):

@@ -111,7 +111,7 @@ def test_a_record_of_a_run_is_one_line_of_the_history(tmp_path_factory, written)
     written = replace(written, run="first", passed=True)
     for run in ("first", "second"):
         replace(written, run=run).append(folder)
-    assert history.find("first", folder) == written
+    assert history.find("first", folder) == (written, ())
 
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])

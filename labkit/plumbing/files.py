@@ -1,0 +1,73 @@
+"""Files and folders that are whole at any moment: the old ones, or the new ones.
+
+What a process that was killed left behind is swept by the next one, under the same lock.
+"""
+
+import ctypes
+import os
+import platform
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from filelock import FileLock
+
+AT_FDCWD, RENAME_EXCHANGE = (
+    -100,
+    2,
+)  # of Linux's renameat2, https://man7.org/linux/man-pages/man2/rename.2.html
+
+
+def write_files(folder: Path, contents: Mapping[str, str]) -> None:
+    """Write text files of one folder, each whole or not at all, and none beside another's."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".labkit.lock"):
+        for name in contents:
+            for left in folder.glob(f".{name}-*"):
+                left.unlink()
+        written: list[tuple[str, Path]] = []
+        try:
+            for name, content in contents.items():
+                handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
+                written.append((temporary, folder / name))
+                with os.fdopen(handle, "w", encoding="utf-8") as file:
+                    file.write(content)
+                os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep a web server out
+            for temporary, path in written:
+                os.replace(temporary, path)
+        finally:
+            for temporary, _ in written:
+                Path(temporary).unlink(missing_ok=True)
+
+
+def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
+    """Make `target` what `fill` puts into an empty folder: in one step, where the system can."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(target.parent / f".{target.name}.lock"):
+        for left in target.parent.glob(f".{target.name}-*"):
+            if (left / "old").exists() and not target.exists():  # killed between two renames
+                (left / "old").rename(target)
+            shutil.rmtree(left, ignore_errors=True)
+        folder = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            fresh, old = folder / "new", folder / "old"
+            fresh.mkdir()
+            fill(fresh)
+            if target.exists() and not exchange(fresh, target):
+                target.rename(old)
+            if fresh.exists() and not target.exists():
+                fresh.rename(target)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Let two paths change their names in one step; False where the system cannot."""
+    if platform.system() != "Linux":
+        return False
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    paths = os.fsencode(one), os.fsencode(other)
+    return rename(AT_FDCWD, paths[0], AT_FDCWD, paths[1], RENAME_EXCHANGE) == 0
