@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from functools import cache
 from types import UnionType
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import numpy as np
 from hypothesis import strategies as st
@@ -137,7 +137,7 @@ def any_of(kind: Any) -> st.SearchStrategy[Any]:
 
     Numbers are finite, and `Any` is a value of JSON: what a record may hold.
     """
-    if is_dataclass(kind):
+    if isinstance(kind, type) and is_dataclass(kind):
         hints, settings = get_type_hints(kind), dict(settings_of(kind).values())
         given = {
             one.name: _setting(hints[one.name], settings[one])
@@ -175,7 +175,8 @@ def _setting(kind: Any, about: Setting) -> st.SearchStrategy[Any]:
     if kind is str:
         return any_of(str).filter(str.strip)
     if kind is int:
-        return st.integers(about.low, about.high)
+        whole = cast("tuple[int | None, int | None]", (about.low, about.high))
+        return st.integers(*whole)
     if kind is float:
         return st.floats(about.low, about.high, exclude_min=about.open, allow_infinity=False)
     return any_of(kind)

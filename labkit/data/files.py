@@ -106,7 +106,8 @@ def read(path: Path, cache: Path) -> "dict[str, datasets.Dataset]":
         for file in files:
             name = file.relative_to(path) if path.is_dir() else f"posts{file.suffix}"
             (links / name).parent.mkdir(parents=True, exist_ok=True)
-            (links / name).symlink_to(file.resolve())
+            if not (links / name).is_symlink():
+                (links / name).symlink_to(file.resolve())
         if path.is_dir():
             return dict(datasets.load_dataset(str(links), cache_dir=str(cache)))
         kind, only = READERS[path.suffix.lower()], str(links / name)

@@ -13,10 +13,8 @@ from pathlib import Path
 
 from filelock import FileLock
 
-AT_FDCWD, RENAME_EXCHANGE = (
-    -100,
-    2,
-)  # of Linux's renameat2, https://man7.org/linux/man-pages/man2/rename.2.html
+# Of Linux's renameat2, https://man7.org/linux/man-pages/man2/rename.2.html
+AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> None:

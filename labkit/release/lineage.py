@@ -20,9 +20,7 @@ from labkit.plumbing.digests import file_digest
 from labkit.plumbing.hardware import Hardware, describe_machine
 from labkit.plumbing.store import library_versions
 
-if (
-    TYPE_CHECKING
-):  # their imports take seconds, for which those who only read a record need not wait
+if TYPE_CHECKING:  # their imports take seconds, and who only reads a record need not wait
     from labkit.config import LabConfig
     from labkit.data.files import DataFiles
     from labkit.data.posts import Posts

@@ -14,6 +14,7 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -292,7 +293,8 @@ def test_a_batch_that_cannot_be_shared_is_one_line(launched, desk, options, tmp_
 
 
 def test_pytest_is_not_started_several_times(tmp_path):
-    run = run_pytest(folder=tmp_path, **dict.fromkeys(LAUNCHER, "2"))
+    variables: dict[str, Any] = dict.fromkeys(LAUNCHER, "2")
+    run = run_pytest(folder=tmp_path, **variables)
     assert run.returncode == 4
     assert "train with `labkit fine-tune FOLDER` under the launcher" in run.stderr
     assert "Traceback" not in run.stderr

@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,8 @@ def blocks(kind):
 
 def parse(command):
     """The settings in a `pytest` command line, by option name."""
-    settings, args = {}, shlex.split(command)[1:]
+    settings: dict[str, Any] = {}
+    args = shlex.split(command)[1:]
     while args:
         flag, _, value = args.pop(0).partition("=")
         if not flag.startswith("--lab-") or flag in SWITCHES | BASELINES:

@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,11 @@ def test_a_folder_with_anything_else_in_it_is_not_replaced(model, tiny_lab, tmp_
 
 def test_the_labs_own_model_is_replaced(model, tiny_lab, tmp_path):
     target = shutil.copytree(model, tmp_path / "model")
-    replace_folder(target, lambda fresh: shutil.copytree(model, fresh, dirs_exist_ok=True))
+
+    def copy(fresh: Path) -> None:
+        shutil.copytree(model, fresh, dirs_exist_ok=True)
+
+    replace_folder(target, copy)
     check_target(target)
     publish(tiny_lab.saved_model, target)
     assert (target / "lineage.json").read_bytes() == (model / "lineage.json").read_bytes()
@@ -139,6 +144,15 @@ def fail(folder: Path) -> None:
     raise OSError("no space left")
 
 
+def writing(name: str, text: str) -> Callable[[Path], None]:
+    """What fills a folder with one file."""
+
+    def fill(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return fill
+
+
 def test_what_was_set_aside_comes_back_where_the_next_run_fails(killed_while_publishing):
     with pytest.raises(OSError, match="no space left"):
         replace_folder(killed_while_publishing, fail)
@@ -146,7 +160,7 @@ def test_what_was_set_aside_comes_back_where_the_next_run_fails(killed_while_pub
 
 
 def test_leftovers_go_with_the_next_run(killed_while_publishing):
-    replace_folder(killed_while_publishing, lambda f: (f / "weights").write_text("new") and None)
+    replace_folder(killed_while_publishing, writing("weights", "new"))
     assert (killed_while_publishing / "weights").read_text() == "new"
     names = {path.name for path in killed_while_publishing.parent.iterdir()}
     assert names == {"model", ".model.lock"}
@@ -184,7 +198,7 @@ def test_whenever_it_is_killed_a_whole_folder_is_there(tmp_path, moment):
     parts = {path.name: path.read_text() for path in (tmp_path / "model").iterdir()}
     assert parts.keys() == set("abc")
     assert len(set(parts.values())) == 1
-    replace_folder(tmp_path / "model", lambda folder: (folder / "a").write_text("last") and None)
+    replace_folder(tmp_path / "model", writing("a", "last"))
     write_files(tmp_path, dict.fromkeys("xyz", "last"))
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"model", "x", "y", "z", ".model.lock", ".labkit.lock"}

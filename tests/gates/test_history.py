@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from labkit.runs import history
 from labkit.runs.history import METRICS, Change, Record
 from tests.running import run_pytest
 
-VALUES = {metric.exercise: {} for metric in METRICS}
+VALUES: dict[str, dict[str, Any]] = {metric.exercise: {} for metric in METRICS}
 for _metric in METRICS:
     VALUES[_metric.exercise] |= {_metric.name: 0.5}
 NOW = {"profile": "embedded", "labels": ["a", "b"]}

@@ -38,8 +38,8 @@ def changed(posts, change, rows):
 
 def text_added(posts, text, share, label=LABELS[0]):
     """`text` at the end of the first `share` of one class's posts."""
-    chosen = [post.id for post in posts if post.label_text == label]
-    chosen = set(chosen[: round(share * len(chosen))])
+    of_class = [post.id for post in posts if post.label_text == label]
+    chosen = set(of_class[: round(share * len(of_class))])
     return changed(
         posts, lambda post: replace(post, text=post.text + text), lambda post: post.id in chosen
     )
@@ -62,7 +62,7 @@ def copied_across(posts):
 
 def without(posts, split, slice, keep):
     """`slice` of `split` cut down to `keep` posts of each class."""
-    left = Counter()
+    left = Counter[int]()
     kept = []
     for post in posts:
         if (post.split, post.slice) == (split, slice):

@@ -5,6 +5,7 @@ import os
 import threading
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -127,5 +128,5 @@ def test_the_hub_counts_where_it_answers_in_time(monkeypatch, hub):
 
 def test_a_profile_differs_only_in_what_it_names():
     """One code path: recipe, groups and their wording are the same under both."""
-    named = {"profile": "", "base_model": None, "data": None, "nli_model": None}
+    named: dict[str, Any] = {"profile": "", "base_model": None, "data": None, "nli_model": None}
     assert replace(EMBEDDED, **named) == replace(DISTILBERT, **named)

@@ -42,7 +42,7 @@ def test_rows_come_back_in_order_without_padding():
 
 
 def test_each_sequence_is_seen_once_and_without_gradients():
-    seen = []
+    seen: list[list[int]] = []
 
     def forward(ids, mask):
         assert torch.is_inference_mode_enabled()

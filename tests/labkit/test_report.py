@@ -4,11 +4,17 @@ import os
 
 import pytest
 
-from labkit.report.page import write_atomically
+from labkit.plumbing.files import write_files
+
+LOCK = ".labkit.lock"
+
+
+def contents(folder):
+    return {path.name: path.read_text() for path in folder.iterdir() if path.name != LOCK}
 
 
 def test_a_file_is_readable_for_others(tmp_path):
-    write_atomically(tmp_path / "new" / "lab.html", "naïve")
+    write_files(tmp_path / "new", {"lab.html": "naïve"})
     assert (tmp_path / "new" / "lab.html").read_text(encoding="utf-8") == "naïve"
     assert (tmp_path / "new" / "lab.html").stat().st_mode & 0o777 == 0o644
 
@@ -21,7 +27,19 @@ def test_a_write_that_fails_leaves_the_last_report_and_no_rest(tmp_path, monkeyp
 
     monkeypatch.setattr(os, "replace", full)
     with pytest.raises(OSError, match="no space left"):
-        write_atomically(tmp_path / "lab.html", "the next one")
-    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == {
-        "lab.html": "the last one"
-    }
+        write_files(tmp_path, {"lab.html": "the next one"})
+    assert contents(tmp_path) == {"lab.html": "the last one"}
+
+
+def test_no_file_is_new_where_another_cannot_be_written(tmp_path):
+    last = {"lab.html": "the last one", "answers.json": "the last ones"}
+    write_files(tmp_path, last)
+    with pytest.raises(UnicodeEncodeError):
+        write_files(tmp_path, {"lab.html": "the next one", "answers.json": "\ud800"})
+    assert contents(tmp_path) == last
+
+
+def test_what_a_killed_process_left_goes_with_the_next_report(tmp_path):
+    (tmp_path / ".lab.html-killed").write_text("ha")
+    write_files(tmp_path, {"lab.html": "whole"})
+    assert contents(tmp_path) == {"lab.html": "whole"}

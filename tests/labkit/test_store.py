@@ -42,11 +42,11 @@ def test_the_same_inputs_are_computed_once(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "other", [("stage", {"x": 2}), ("other", {"x": 1})], ids=["inputs", "stage"]
+    ("name", "inputs"), [("stage", {"x": 2}), ("other", {"x": 1})], ids=["inputs", "stage"]
 )
-def test_another_key_is_another_entry(tmp_path, other):
+def test_another_key_is_another_entry(tmp_path, name, inputs):
     store, stage = Store(tmp_path), Stage()
-    keys = {store.get("stage", {"x": 1}, stage).key, store.get(*other, stage).key}
+    keys = {store.get("stage", {"x": 1}, stage).key, store.get(name, inputs, stage).key}
     assert len(keys) == stage.builds == 2
 
 

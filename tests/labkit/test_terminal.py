@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
@@ -44,7 +45,8 @@ def clock(monkeypatch):
 
 
 def progress_on(reporter: Reporter | None, verbosity: int = 0) -> TerminalProgress:
-    return TerminalProgress(lambda: reporter, nullcontext, verbosity)
+    terminal = cast("pytest.TerminalReporter | None", reporter)
+    return TerminalProgress(lambda: terminal, nullcontext, verbosity)
 
 
 def run_a_stage(progress: TerminalProgress, clock: SimpleNamespace) -> None:

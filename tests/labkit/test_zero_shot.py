@@ -1,6 +1,8 @@
 """Zero-shot by entailment, against the pipeline that the lab's text names."""
 
 from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pytest
@@ -17,13 +19,21 @@ from labkit.evaluation.metrics import best_zero_shot, evaluate_untrained
 from labkit.model.checkpoints import load_classifier
 from labkit.plumbing.store import Store
 
+if TYPE_CHECKING:
+    from transformers import DistilBertForSequenceClassification
+
 TEXTS = ["the pitcher and the catcher", "a probe in orbit", "old glove", "lunar shuttle " * 40]
 LABELS = ("baseball", "space", "medicine")
 
 
+def distilbert(checkpoint: Path) -> "DistilBertForSequenceClassification":
+    model = load_classifier(checkpoint, ("0", "1"))
+    return cast("DistilBertForSequenceClassification", model)
+
+
 @pytest.fixture(scope="module")
 def model(tiny_checkpoint):
-    return load_classifier(tiny_checkpoint, ("0", "1"))
+    return distilbert(tiny_checkpoint)
 
 
 @pytest.fixture(scope="module")
@@ -69,8 +79,8 @@ def test_scores_of_a_trained_head_are_those_of_the_pipeline(model, tokenizer):
 
 def test_the_head_is_drawn_as_from_pretrained_draws_it(tiny_checkpoint):
     """Same spread, zero biases; and two seeds differ."""
-    fresh = load_classifier(tiny_checkpoint, ("0", "1"))
-    drawn = zero_shot.draw_head(load_classifier(tiny_checkpoint, ("0", "1")), 1)
+    fresh = distilbert(tiny_checkpoint)
+    drawn = zero_shot.draw_head(distilbert(tiny_checkpoint), 1)
     spreads = [m.pre_classifier.weight.detach().std().item() for m in (fresh, drawn)]
     assert spreads[0] == pytest.approx(spreads[1], rel=0.1)
     assert not drawn.pre_classifier.bias.any()

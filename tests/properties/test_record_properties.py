@@ -116,7 +116,7 @@ def test_a_record_of_a_run_is_one_line_of_the_history(tmp_path_factory, written)
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf")])
 def test_a_lineage_holds_no_number_that_json_has_not(tmp_path, number):
-    names = {field.name: {} for field in fields(Lineage)}
+    names: dict[str, Any] = {field.name: {} for field in fields(Lineage)}
     with pytest.raises(ValueError, match="not JSON compliant"):
         Lineage(**{**names, "metrics": {"accuracy": number}}).save(tmp_path)
 

@@ -42,7 +42,7 @@ def test_junit_xml_carries_the_measured_values(parallel_run, lab_folder):
     cases = ElementTree.parse(lab_folder / "junit.xml").getroot().iter("testcase")
     found = {}
     for case in cases:
-        properties = {p.get("name"): p.get("value") for p in case.iter("property")}
+        properties = {p.attrib["name"]: p.attrib["value"] for p in case.iter("property")}
         if "gate" in properties:
             found[properties["gate"]] = properties
     answers = parallel_run.answers["answers"]

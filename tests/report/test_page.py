@@ -124,7 +124,9 @@ def test_every_test_stands_under_the_answers_with_its_outcome(page, lab_folder):
     assert order == sorted(order)
     cases = list(ElementTree.parse(lab_folder / "junit.xml").getroot().iter("testcase"))
     assert len(cases) > 100
-    names = [f"{case.get('classname').replace('.', '/')}.py::{case.get('name')}" for case in cases]
+    names = [
+        f"{case.attrib['classname'].replace('.', '/')}.py::{case.attrib['name']}" for case in cases
+    ]
     shown = [(result["test"], result["outcome"]) for result in results(page)]
     assert sorted(shown) == sorted(zip(names, map(outcome, cases), strict=True))
 

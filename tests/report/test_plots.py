@@ -1,5 +1,7 @@
 """Plots of classes whose names are long, many, or both."""
 
+from typing import cast
+
 import numpy as np
 import pytest
 
@@ -18,7 +20,8 @@ def test_long_names_leave_room_for_the_plot(count, name):
     truth = np.repeat(np.arange(count), 4)
     points = np.random.default_rng(0).normal(size=(len(truth), 2))
     assert methods.confusion_matrix("a method", np.eye(count, dtype=int), labels).png
-    assert embeddings.similarity_heat_map(np.corrcoef(points), truth.tolist(), labels).png
+    similarity = cast(np.ndarray, np.corrcoef(points))
+    assert embeddings.similarity_heat_map(similarity, truth.tolist(), labels).png
     assert embeddings.embedding_planes({"before": points}, {"before": 0.0}, truth, labels).figures
 
 

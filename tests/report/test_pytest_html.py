@@ -3,11 +3,13 @@
 import json
 import re
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from labkit.exercises import BY_ID
 from labkit.plugin import html
+from labkit.plugin.session import LabSession
 from tests.report.conftest import HOSTILE, open_page
 from tests.running import run_pytest
 
@@ -79,6 +81,6 @@ def test_an_answer_has_no_markup_of_its_own(tmp_path, text):
     lab = SimpleNamespace(
         in_order=lambda: [answer], unanswered=[], verdict=text, reports=tmp_path / 'a "folder"'
     )
-    listed = html.answer_list(lab, tmp_path)
+    listed = html.answer_list(cast(LabSession, lab), tmp_path)
     assert re.sub('</?(div|p|ul|li|a)( (id|href)="[^"<>]*")?>', "", listed).count("<") == 0
     assert 'href="a%20%22folder%22/lab.html"' in listed

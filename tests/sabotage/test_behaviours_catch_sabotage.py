@@ -33,7 +33,7 @@ def sabotaged(trained, logits) -> Any:
     tokenizer = load_tokenizer(trained.base.folder)
     untrained = load_classifier(trained.base.folder, LABELS)
     with torch.no_grad():
-        untrained.classifier.bias[:] = 0.0
+        untrained.get_parameter("classifier.bias")[:] = 0.0
 
     def encoded(texts: list[str]) -> list[list[int]]:
         return encode(tokenizer, texts, 64)
