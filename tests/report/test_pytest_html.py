@@ -79,7 +79,10 @@ def test_workers_answers_are_listed_too(tmp_path, tiny_checkpoint, tiny_dataset)
 def test_an_answer_has_no_markup_of_its_own(tmp_path, text):
     answer = SimpleNamespace(exercise="zero_shot", headline=text, holds=True)
     lab = SimpleNamespace(
-        in_order=lambda: [answer], unanswered=[], verdict=text, reports=tmp_path / 'a "folder"'
+        in_order=lambda: [answer],
+        unanswered=[],
+        verdict=text,
+        page=tmp_path / 'a "folder"' / "lab.html",
     )
     listed = html.answer_list(cast(LabSession, lab), tmp_path)
     assert re.sub('</?(div|p|ul|li|a)( (id|href)="[^"<>]*")?>', "", listed).count("<") == 0
