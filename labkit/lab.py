@@ -28,17 +28,15 @@ if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
-    from labkit.evaluation.baselines import BaselineScores
     from labkit.evaluation.behaviour import Outcome
     from labkit.evaluation.metrics import Evaluations
+    from labkit.evaluation.scores import BaselineScores, ZeroShotScores
     from labkit.evaluation.separation import Separations
-    from labkit.evaluation.zero_shot import ZeroShotScores
     from labkit.model.checkpoints import Checkpoint
-    from labkit.model.encoding import Predictions
+    from labkit.model.predictions import Predictions
     from labkit.plumbing.hardware import Hardware
     from labkit.plumbing.runner import Call
-    from labkit.training.classifier import FineTuned
-    from labkit.training.sweep import Repeatability, Sweep
+    from labkit.training.history import FineTuned, Repeatability, Sweep
 
 
 @stored

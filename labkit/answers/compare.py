@@ -16,7 +16,7 @@ from labkit.evaluation.behaviour import Outcome
 from labkit.evaluation.intervals import Estimate, calibration, confusion
 from labkit.evaluation.metrics import Draws, Evaluation, Evaluations, best_zero_shot
 from labkit.evaluation.separation import Separations
-from labkit.model.encoding import Predictions
+from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Table
 from labkit.report.plots import methods as plots

@@ -11,9 +11,7 @@ from labkit.report.blocks import Block, Table
 from labkit.report.plots.learning_rates import learning_rates
 from labkit.report.plots.training import training_curves
 from labkit.report.wording import percent, percent_interval, with_interval
-from labkit.training.classifier import FineTuned
-from labkit.training.history import History
-from labkit.training.sweep import Sweep
+from labkit.training.history import FineTuned, History, Sweep
 
 ELSEWHERE = "The model was trained elsewhere; nothing was trained here."
 

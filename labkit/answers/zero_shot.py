@@ -4,7 +4,6 @@ import numpy as np
 
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
 from labkit.data.posts import Posts
-from labkit.evaluation.baselines import BaselineScores
 from labkit.evaluation.intervals import Estimate, confusion, paired_difference
 from labkit.evaluation.metrics import (
     ZERO_SHOT,
@@ -13,7 +12,7 @@ from labkit.evaluation.metrics import (
     best_zero_shot,
     evaluate_untrained,
 )
-from labkit.evaluation.zero_shot import ZeroShotScores
+from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block
 from labkit.report.plots import methods as plots

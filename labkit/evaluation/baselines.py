@@ -1,7 +1,6 @@
 """The methods that a fine-tuned model must be compared with, none of which trains a network."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -9,15 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from labkit.data.posts import BySplit, Posts
-
-
-@dataclass(frozen=True)
-class BaselineScores:
-    """Scores (posts, classes) of each method on the test posts; the highest is the prediction."""
-
-    majority: np.ndarray
-    tfidf_logistic: np.ndarray
-    embedding_logistic: np.ndarray
+from labkit.evaluation.scores import BaselineScores
 
 
 def score(posts: Posts, embeddings: BySplit[np.ndarray]) -> BaselineScores:

@@ -11,9 +11,8 @@ from labkit.evaluation.intervals import Estimate
 
 if TYPE_CHECKING:
     from labkit.data.posts import Posts
-    from labkit.evaluation.baselines import BaselineScores
-    from labkit.evaluation.zero_shot import ZeroShotScores
-    from labkit.model.encoding import Predictions
+    from labkit.evaluation.scores import BaselineScores, ZeroShotScores
+    from labkit.model.predictions import Predictions
 
 METHODS = {
     "majority": "majority class",

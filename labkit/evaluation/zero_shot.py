@@ -12,7 +12,6 @@ Each takes posts as token ids or texts and the wording of the labels, and return
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from torch import Tensor
 from labkit.data.posts import Posts
 from labkit.data.tokens import encode, load_tokenizer
 from labkit.errors import LabError
+from labkit.evaluation.scores import ZeroShotScores
 from labkit.evaluation.similarity import cosine_similarity
 from labkit.model.batches import run_batches
 from labkit.model.checkpoints import Checkpoint, load_classifier, load_encoder, on_device
@@ -38,18 +38,6 @@ if TYPE_CHECKING:
 
 HYPOTHESIS = "This example is about {}."
 RANDOM_HEADS = 20
-
-
-@dataclass(frozen=True)
-class ZeroShotScores:
-    """Scores (posts, labels) of each method on the test posts; the highest is the prediction.
-
-    Those of `untrained_nli` are (heads, posts, labels); `trained_nli` needs a trained checkpoint.
-    """
-
-    label_similarity: np.ndarray
-    untrained_nli: np.ndarray
-    trained_nli: np.ndarray | None = None
 
 
 def score(

@@ -5,7 +5,6 @@ Gurevych 2019, https://arxiv.org/abs/1908.10084, section 3).
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +17,7 @@ from labkit.data.posts import BySplit
 from labkit.data.tokens import Tokens, encode, load_tokenizer
 from labkit.model.batches import run_batches
 from labkit.model.checkpoints import Checkpoint, load_classifier, load_encoder, on_device
+from labkit.model.predictions import Classified, Predictions
 from labkit.plumbing.hardware import Hardware, torch_device
 from labkit.plumbing.progress import Report, ignore
 
@@ -25,22 +25,6 @@ if TYPE_CHECKING:
     from transformers import DistilBertModel, PreTrainedModel
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Classified:
-    """Logits (posts, classes) and unit embeddings (posts, dim), float32."""
-
-    logits: np.ndarray
-    embeddings: np.ndarray
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """The same of every split."""
-
-    logits: BySplit[np.ndarray]
-    embeddings: BySplit[np.ndarray]
 
 
 def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:

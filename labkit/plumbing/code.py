@@ -121,7 +121,8 @@ def _run(tree: ast.AST) -> Iterator[ast.AST]:
 
 @cache
 def _is_module(name: str) -> bool:
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ModuleNotFoundError:  # what it would lie in is no package
-        return False
+    """Found in the package's folder: to look for it with importlib would import the package."""
+    package, _, last = name.rpartition(".")
+    file = source_file(package)
+    beside = file.parent / f"{last}.py", file.parent / last / "__init__.py"
+    return file.name == "__init__.py" and any(path.is_file() for path in beside)

@@ -26,8 +26,7 @@ if TYPE_CHECKING:  # their imports take seconds, and who only reads a record nee
     from labkit.data.posts import Posts
     from labkit.evaluation.metrics import Evaluations
     from labkit.model.checkpoints import Checkpoint
-    from labkit.training.classifier import FineTuned
-    from labkit.training.sweep import Repeatability
+    from labkit.training.history import FineTuned, Repeatability
 
 FILE = "lineage.json"
 

@@ -1,7 +1,6 @@
 """The fine-tuned classifier: trained from the base model, or taken from elsewhere as it is."""
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,22 +17,10 @@ from labkit.plumbing.hardware import Hardware, torch_device
 from labkit.plumbing.runner import Call
 from labkit.training.fast.speed import speed_of
 from labkit.training.fine_tune import fine_tune
-from labkit.training.history import History
+from labkit.training.history import FineTuned, History
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
-
-
-@dataclass(frozen=True)
-class FineTuned:
-    """A fine-tuned checkpoint in `folder`, and how its training went, where that is known.
-
-    `validation_logits` (posts, classes) are those of the model in memory, before it was written.
-    """
-
-    folder: Path
-    history: History | None
-    validation_logits: np.ndarray
 
 
 def train(

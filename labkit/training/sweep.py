@@ -7,7 +7,7 @@ can be repeated bit for bit.
 
 import gc
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -23,68 +23,12 @@ from labkit.plumbing.digests import file_digest
 from labkit.plumbing.hardware import Hardware
 from labkit.plumbing.progress import Report, ignore
 from labkit.training.classifier import new_classifier
-from labkit.training.history import History
+from labkit.training.history import History, Repeatability, Sweep
 
 STEPS = (1 / 50, 1.0, 100.0)  # times the recipe's rate: 1e-6, 5e-5 and 5e-3 for the default one
 SEEDS = 3
 POSTS, TOKENS = 128, 64  # of the subset: at most so many posts, each cut at so many tokens
 REPEATED_POSTS = 32
-NO_BETTER = 0.9  # of the loss of guessing: above it the text might as well not be looked at
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """Small fine-tunes on the same posts: one for each learning rate, one for each seed.
-
-    The recipe's own rate and seed stand in both. Accuracies are those of `validation` posts.
-    `guessing` is the loss (nats) of who knows how frequent each class is and does not look at the
-    text: the entropy of the classes.
-    """
-
-    by_rate: tuple[tuple[float, History], ...]
-    by_seed: tuple[tuple[int, History], ...]
-    posts: int
-    validation: int
-    guessing: float
-
-    @property
-    def rates(self) -> tuple[float, ...]:
-        """The learning rates, smallest first."""
-        return tuple(rate for rate, _ in self.by_rate)
-
-    @property
-    def accuracies(self) -> np.ndarray:
-        """Validation accuracy (rates, epochs)."""
-        return np.array([_accuracies(history) for _, history in self.by_rate])
-
-    @property
-    def seed_accuracies(self) -> np.ndarray:
-        """Validation accuracy (seeds,) after the last epoch: the same but for luck."""
-        return np.array([_accuracies(history)[-1] for _, history in self.by_seed])
-
-    @property
-    def smallest_underfits(self) -> bool:
-        """The smallest rate has hardly begun: its training loss is still that of guessing."""
-        _, history = self.by_rate[0]
-        return history.epochs[-1].train_loss > NO_BETTER * self.guessing
-
-    @property
-    def largest_fails(self) -> bool:
-        """The largest rate diverged (loss is NaN) or collapsed (no better than guessing)."""
-        _, history = self.by_rate[-1]
-        return not history.epochs[-1].validation_loss < NO_BETTER * self.guessing
-
-
-@dataclass(frozen=True)
-class Repeatability:
-    """Two trainings with the same seed: their optimizer steps, and the digests of the weights."""
-
-    steps: int
-    sha256: tuple[str, ...]
-
-    @property
-    def identical(self) -> bool:
-        return len(set(self.sha256)) == 1
 
 
 def subset(posts: datasets.Dataset, size: int, seed: int) -> datasets.Dataset:
@@ -171,7 +115,3 @@ def repeat(
         del model
         gc.collect()
     return Repeatability(history.steps, tuple(digests))
-
-
-def _accuracies(history: History) -> list[float]:
-    return [epoch.validation_accuracy for epoch in history.epochs]

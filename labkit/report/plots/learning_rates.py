@@ -6,7 +6,7 @@ from matplotlib.figure import Figure as Canvas
 
 from labkit.report.blocks import Figure, Panels
 from labkit.report.plots.style import BLUE, COLUMN, GREY, INK, MUTED, STYLE, VERMILION, figure_of
-from labkit.training.sweep import Sweep
+from labkit.training.history import Sweep
 
 RATE_COLOURS = (GREY, BLUE, VERMILION)  # smallest, the recipe's own, largest
 
