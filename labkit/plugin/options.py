@@ -159,7 +159,8 @@ def option_of(name: str, field: Field[Any], setting: Setting) -> Option:
 
     default = field.default
     shown = default not in (MISSING, None, ()) and field.default_factory is MISSING
-    about = f"{setting.help} (default: {default})" if shown else setting.help
+    counted = f"{default} {setting.unit}".strip()
+    about = f"{setting.help} (default: {counted})" if shown else setting.help
     return Option(name, checked, setting.placeholder, about, toml)
 
 
