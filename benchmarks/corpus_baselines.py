@@ -1,6 +1,6 @@
 """How hard the lab's own corpus is: every baseline's accuracy on its test split, by slice.
 
-    python benchmarks/corpus_baselines.py
+    PYTHONPATH=. python benchmarks/corpus_baselines.py
 
 prints the Markdown table of the corpus's data card, with the digest of the posts that it holds
 for. The fine-tune runs once for each seed, some minutes in all on two cores; its stages go to the
@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from labkit import lab
-from labkit.data.corpus_checks import SLICES, digest, read_posts
 from labkit.evaluation.metrics import METHODS
 from labkit.plumbing.runner import Run
 from labkit.plumbing.store import Store
 from labkit.profiles import EMBEDDED
+from tests.corpus import SLICES, digest, read_posts
 
 SEEDS = (42, 43, 44)
 SHOWN = ("majority", "tfidf_logistic", "label_similarity", "embedding_logistic")

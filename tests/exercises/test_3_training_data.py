@@ -11,7 +11,6 @@ Question: How many tokens does a typical example have? What does tokenized text 
 import numpy as np
 import pytest
 
-from labkit.data import corpus_checks
 from labkit.data.posts import SPLITS
 from labkit.data.tokens import load_tokenizer
 from labkit.plugin import gate_names
@@ -37,14 +36,6 @@ def tokenizer(given, base):
 @pytest.fixture(scope="module")
 def limit(lab):
     return lab.settings["max_length"]
-
-
-@pytest.fixture(scope="module")
-def corpus(lab, data_files, answer):
-    """The posts of the lab's own corpus, all splits; measures the answer, but trains nothing."""
-    if lab.settings["data"].source != "labkit:corpus":
-        pytest.skip(f"the data are {data_files.name}; these are promises of labkit's own corpus")
-    return corpus_checks.read_posts(data_files.path)
 
 
 def test_no_post_is_empty(texts):
@@ -92,12 +83,6 @@ def test_decoding_gives_the_text_that_encodes_alike(tokenizer, limit, split):
         text = tokenizer.decode(ids, skip_special_tokens=True)
         again = tokenizer(text, truncation=True, max_length=limit)["input_ids"]
         assert tokenizer.decode(again, skip_special_tokens=True) == text
-
-
-@pytest.mark.parametrize("check", corpus_checks.CHECKS)
-def test_the_corpus_keeps_its_promise(corpus, check):
-    """Findings by name: no duplicates, no give-away, exact balance, slices large enough, ..."""
-    assert corpus_checks.CHECKS[check](corpus) == []
 
 
 @pytest.mark.parametrize("gate", gate_names("training_data"))

@@ -9,19 +9,20 @@ import datasets
 import numpy as np
 import pytest
 
-from labkit.data import corpus_checks, files
-from labkit.data.corpus_checks import CHECKS, LABELS, LEAST, SLICES
+from labkit.data import files
 from labkit.data.files import CORPUS
 from labkit.data.posts import load_posts
 from labkit.data.probes import PER_TOPIC, choose_sentences
 from labkit.profiles import EMBEDDED
+from tests import corpus
+from tests.corpus import CHECKS, LABELS, LEAST, SLICES
 
 CARD = (CORPUS / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def posts():
-    return corpus_checks.read_posts()
+    return corpus.read_posts()
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +119,7 @@ def test_every_check_has_a_sabotage():
 
 
 def test_findings_name_the_check(posts):
-    assert corpus_checks.findings(with_first(posts, text="\n"))[0].startswith("clean_text: ")
+    assert corpus.findings(with_first(posts, text="\n"))[0].startswith("clean_text: ")
 
 
 def test_bytes_that_are_not_utf8_are_found(tmp_path):
@@ -127,7 +128,7 @@ def test_bytes_that_are_not_utf8_are_found(tmp_path):
     with (tmp_path / "test.jsonl").open("ab") as file:
         file.write(b'{"text": "caf\xe9"}\n')
     with pytest.raises(UnicodeDecodeError):
-        corpus_checks.read_posts(tmp_path)
+        corpus.read_posts(tmp_path)
 
 
 def test_what_stays_below_a_threshold_is_no_finding(posts):
@@ -138,11 +139,11 @@ def test_what_stays_below_a_threshold_is_no_finding(posts):
 def test_near_duplicates_are_those_of_the_definition(posts):
     """The index of shared 5-grams finds what comparing every pair finds."""
     sample = copied_across([*posts[:60], first(posts), first(posts, "test")])
-    grams = [corpus_checks._shingles(post.text) for post in sample]
+    grams = [corpus._shingles(post.text) for post in sample]
     pairs = {
         frozenset((sample[a].id, sample[b].id))
         for a, b in combinations(range(len(sample)), 2)
-        if len(grams[a] & grams[b]) / len(grams[a] | grams[b]) >= corpus_checks.JACCARD
+        if len(grams[a] & grams[b]) / len(grams[a] | grams[b]) >= corpus.JACCARD
     }
     lines = CHECKS["near_duplicates"](sample)
     assert {frozenset(line.split(":")[0].split(" and ")) for line in lines} == pairs
@@ -155,7 +156,7 @@ def test_the_best_threshold_is_that_of_trying_all(seed):
     values, labels = rng.integers(0, 6, 40).astype(float), rng.integers(0, 2, 40)
     tried = [np.mean((values > cut) == labels) for cut in np.arange(-0.5, 6)]
     best = max(*tried, 1 - min(tried))
-    assert corpus_checks.best_threshold_accuracy(values, labels) == pytest.approx(best)
+    assert corpus.best_threshold_accuracy(values, labels) == pytest.approx(best)
 
 
 def test_datasets_loads_the_folder_as_it_is(posts, tmp_path):
@@ -200,4 +201,4 @@ def test_the_card_counts_the_posts(posts):
 
 def test_the_cards_numbers_were_measured_on_these_posts(posts):
     """A changed post makes the published baselines stale: run benchmarks/corpus_baselines.py."""
-    assert f"digest `{corpus_checks.digest(posts)}`" in CARD
+    assert f"digest `{corpus.digest(posts)}`" in CARD

@@ -13,12 +13,11 @@ import sys
 from pathlib import Path
 
 import labkit
-from labkit.data import corpus_checks, files, posts
+from labkit.data import files, posts
 from labkit.profiles import EMBEDDED
 from labkit.report import page
 
 assert Path(labkit.__file__).is_relative_to(sys.argv[1]), labkit.__file__
-assert corpus_checks.findings(corpus_checks.read_posts()) == []
 found = files.locate(EMBEDDED.data)
 loaded = posts.load_posts(found, EMBEDDED.selection, (), Path(sys.argv[2]))
 print(*(len(split) for _, split in loaded.items()))

@@ -1,4 +1,4 @@
-"""What the corpus beside this module promises, as checks that list every broken promise.
+"""What the lab's own corpus (`labkit/data/corpus`) promises, as checks that list every broken promise.
 
 A check takes the posts of all splits and returns findings, one line each; none means that the
 promise holds. Thresholds stand in the checks' own constants and nowhere else.
