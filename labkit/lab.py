@@ -109,15 +109,15 @@ def zero_shot(
     nli: Checkpoint | None,
     label_texts: Mapping[str, str],
     max_length: int,
+    split_seed: int,
     hardware: Hardware,
     call: Call,
 ) -> ZeroShotScores:
     """Scores of each zero-shot method on the test posts."""
     from labkit.evaluation.zero_shot import score
 
-    return score(
-        posts, base_embeddings.test, base, nli, label_texts, max_length, hardware, call.report
-    )
+    settings = label_texts, max_length, split_seed, hardware
+    return score(posts, base_embeddings.test, base, nli, *settings, call.report)
 
 
 @stored
@@ -279,6 +279,8 @@ def check_inputs(lab: Run) -> None:
 
     Raises LabError for anything a user can mend.
     """
+    from labkit.evaluation.wordings import wordings
+
     recipe, count = lab.settings["recipe"], processes.place().count
     if recipe.max_length > lab.base.max_length:
         raise LabError(
@@ -290,4 +292,5 @@ def check_inputs(lab: Run) -> None:
             f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
             f"ask for a multiple of {count}"
         )
-    _ = lab.posts, lab.nli
+    wordings(lab.posts.labels, lab.settings["label_texts"])
+    _ = lab.nli

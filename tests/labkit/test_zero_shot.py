@@ -16,12 +16,14 @@ from labkit.data.tokens import load_tokenizer
 from labkit.errors import LabError
 from labkit.evaluation import zero_shot
 from labkit.evaluation.metrics import best_zero_shot, evaluate_untrained
+from labkit.evaluation.wordings import TEMPLATES
 from labkit.model.checkpoints import load_classifier
 from labkit.plumbing.store import Store
 
 if TYPE_CHECKING:
     from transformers import DistilBertForSequenceClassification
 
+CLAIMS = tuple(map(TEMPLATES[0].format, ("baseball", "space", "medicine")))
 TEXTS = ["the pitcher and the catcher", "a probe in orbit", "old glove", "lunar shuttle " * 40]
 LABELS = ("baseball", "space", "medicine")
 
@@ -48,22 +50,22 @@ def pipeline_scores(model, tokenizer):
     classify = pipeline("zero-shot-classification", model=model, tokenizer=tokenizer, device=-1)
     rows = []
     for text in TEXTS:
-        found = classify(text, list(LABELS), hypothesis_template=zero_shot.HYPOTHESIS)
+        found = classify(text, list(LABELS), hypothesis_template=TEMPLATES[0])
         rows.append([found["scores"][found["labels"].index(label)] for label in LABELS])
     return np.array(rows)
 
 
 def test_a_limit_that_leaves_no_room_for_a_post_is_told(model, tokenizer):
-    claim = tokenizer(zero_shot.hypotheses(LABELS)[0])["input_ids"]
+    claim = tokenizer(CLAIMS[0])["input_ids"]
     texts = ["lunar shuttle " * 40]
     with pytest.raises(LabError, match=r"--lab-max-length \d+: no room for a post beside"):
-        zero_shot.untrained_nli(model, tokenizer, texts, LABELS[:1], len(claim) + 1)
-    zero_shot.untrained_nli(model, tokenizer, texts, LABELS[:1], len(claim) + 2)
+        zero_shot.untrained_nli(model, tokenizer, texts, CLAIMS[:1], len(claim) + 1)
+    zero_shot.untrained_nli(model, tokenizer, texts, CLAIMS[:1], len(claim) + 2)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_scores_of_a_random_head_are_those_of_the_pipeline(model, tokenizer, seed):
-    scores = zero_shot.untrained_nli(model, tokenizer, TEXTS, LABELS, 64, heads=seed + 1)
+    scores = zero_shot.untrained_nli(model, tokenizer, TEXTS, CLAIMS, 64, heads=seed + 1)
     expected = pipeline_scores(zero_shot.draw_head(model, seed), tokenizer)
     assert scores[seed] == pytest.approx(expected, abs=1e-5)
 
@@ -73,7 +75,7 @@ def test_scores_of_a_trained_head_are_those_of_the_pipeline(model, tokenizer):
     model.config.label2id = names
     model.config.id2label = {index: name for name, index in names.items()}
     zero_shot.draw_head(model, 3)
-    scores = zero_shot.trained_nli(model, tokenizer, TEXTS, LABELS, 64)
+    scores = zero_shot.trained_nli(model, tokenizer, TEXTS, CLAIMS, 64)
     assert scores == pytest.approx(pipeline_scores(model, tokenizer), abs=1e-5)
 
 
