@@ -91,6 +91,26 @@ def test_the_head_is_drawn_as_from_pretrained_draws_it(tiny_checkpoint):
     assert not torch.equal(first, zero_shot.draw_head(drawn, 2).classifier.weight)
 
 
+def test_so_many_pairs_are_read_and_no_more():
+    """Of posts drawn by class share; the same posts for the same seed."""
+    truth = np.arange(9000) % 20
+    rows = zero_shot.asked(truth, 20, seed=1)
+    assert len(rows) * 20 == zero_shot.PAIRS
+    assert (np.diff(rows) > 0).all()
+    assert set(np.bincount(truth[rows]).tolist()) == {20}
+    assert rows.tolist() == zero_shot.asked(truth, 20, seed=1).tolist()
+    assert rows.tolist() != zero_shot.asked(truth, 20, seed=2).tolist()
+    assert len(zero_shot.asked(truth, 500, seed=1)) == zero_shot.LEAST_POSTS
+    assert zero_shot.asked(truth[:400], 2, seed=1).tolist() == list(range(400))
+
+
+def test_states_are_the_same_whatever_is_tokenized_at_a_time(model, tokenizer, monkeypatch):
+    whole = zero_shot.encode_pairs(model, tokenizer, TEXTS, CLAIMS, 64)
+    monkeypatch.setattr(zero_shot, "CHUNK", 3)
+    parts = zero_shot.encode_pairs(model, tokenizer, TEXTS, CLAIMS, 64)
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
+
+
 def test_entailment_is_found_by_name():
     assert zero_shot.entailment_index({"CONTRADICTION": 0, "NEUTRAL": 1, "Entailment": 2}) == 2
     with pytest.raises(ValueError, match="no entailment label"):
