@@ -123,7 +123,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     tracker = tracking.run_in(settings["report-to"], Path("reports"), new_run_name(time.time()))
     config = configure(settings)
-    from labkit import lab
+    from labkit import lab, sources
     from labkit.plumbing.store import Store
     from labkit.release.lineage import Lineage
     from labkit.release.model_folder import check_target, publish
@@ -136,7 +136,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
         )
     store = Store(args.store, progress=progress)
     run = lab.run(config, store, progress=progress, resumable=True, tracker=tracker)
-    lab.check_inputs(run)
+    sources.check_inputs(run)
     check_target(args.output)
     if tracker:
         tracker.begin()

@@ -92,14 +92,14 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 def check_inputs(config: pytest.Config) -> None:
     """Turn bad input into a usage error, and begin the run in the tracker."""
-    from labkit import lab
+    from labkit import sources
     from labkit.release.model_folder import check_target
 
     session = config.stash[SESSION]
     if config.cache is not None:
         config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
     try:
-        lab.check_inputs(session.lab)
+        sources.check_inputs(session.lab)
         if not session.measures_its_own:
             check_target(session.model)
         if session.tracker:

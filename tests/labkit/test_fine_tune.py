@@ -8,12 +8,14 @@ import torch
 from safetensors.torch import load_file
 
 from labkit.config import ModelSource, Recipe
+from labkit.data.tokens import Tokens
 from labkit.model.checkpoints import WEIGHTS, resolve
 from labkit.model.encoding import classify
 from labkit.plumbing.hardware import Hardware
 from labkit.training.classifier import new_classifier
 from labkit.training.fast import parts
 from labkit.training.fast.speed import speed_of
+from labkit.training.history import Start
 
 FLOAT32 = Hardware("cpu", bf16=False, threads=1)
 WORDS = "distilbert.embeddings.word_embeddings.weight"
@@ -35,7 +37,8 @@ def others(posts):
 
 def train(checkpoint, posts, validation, recipe, scratch, **more):
     base = resolve(ModelSource(str(checkpoint)))
-    return new_classifier(base, ("a", "b"), posts, validation, recipe, FLOAT32, scratch, **more)
+    start = Start(base, Tokens(posts, validation, validation, ("a", "b")), FLOAT32)
+    return new_classifier(start, scratch, posts, validation, recipe, **more)
 
 
 def weights_after(checkpoint, posts, scratch, recipe):
@@ -102,7 +105,9 @@ def test_the_model_kept_has_the_lowest_validation_loss_of_all_epochs(
 
 
 def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, tmp_path):
-    weights_after(tiny_checkpoint, posts, tmp_path, Recipe(epochs=1, batch_size=8))
+    weights_after(
+        tiny_checkpoint, posts, tmp_path, Recipe(epochs=1, learning_rate=1e-3, batch_size=8)
+    )
     assert not list(tmp_path.iterdir())
 
 

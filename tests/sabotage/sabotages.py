@@ -113,10 +113,9 @@ def leave_untrained(subject: Subject, folder: Path) -> Subject:
 
 
 def pick_a_bad_rate(subject: Subject, folder: Path) -> Subject:
-    """The grid of a recipe whose own learning rate is the one that hardly learns."""
+    """The small trainings of a recipe whose learning rate is a third of what it should be."""
     sweep = subject.run.sweep
-    small, middle, _ = sweep.by_rate
-    return subject.but(sweep=replace(sweep, by_rate=(small, small, middle)))
+    return subject.but(sweep=replace(sweep, rate=sweep.neighbours[0]))
 
 
 def train_the_head_only(subject: Subject, folder: Path) -> Subject:
@@ -163,7 +162,7 @@ SABOTAGE: dict[str, Callable[[Subject, Path], Subject]] = {  # by the gate that 
     "fine_tuned_accuracy": shuffle_labels,
     "margin_low": swap_label_order,
     "loss_ratio": leave_untrained,
-    "learning_rate_shortfall": pick_a_bad_rate,
+    "neighbour_gain_low": pick_a_bad_rate,
     "silhouette_gain": train_the_head_only,
     "size_ratio": save_in_a_wide_format,
     "reload_difference": damage_the_weights,
