@@ -91,6 +91,7 @@ def epoch_table(history: History) -> Table:
         ),
         best=history.best_epoch - 1,
         mark="kept",
+        folded=True,
     )
 
 
@@ -114,4 +115,5 @@ def seed_table(sweep: Sweep) -> Table:
             )
             for seed, history in sweep.by_seed
         ),
+        folded=True,
     )

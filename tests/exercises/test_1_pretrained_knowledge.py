@@ -1,6 +1,6 @@
 """Exercise 1: what a pre-trained model already knows.
 
-What you see: the model turns a sentence into a list of numbers, its embedding. The hidden states
+What you see: The model turns a sentence into a list of numbers, its embedding. The hidden states
 of the tokens are averaged (mean pooling) and scaled to length 1. The cosine of the angle between
 two embeddings says how alike the model finds the sentences: 1 is the same direction, 0 has
 nothing in common.

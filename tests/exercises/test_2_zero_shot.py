@@ -1,6 +1,6 @@
 """Exercise 2: zero-shot classification.
 
-What you see: posts are classified without a single training example, in two ways.
+What you see: Posts are classified without a single training example, in two ways.
 
 Label similarity embeds the post and one sentence for each label ("This example is about
 baseball."), and takes the label whose sentence is nearest. That is exercise 1, used.

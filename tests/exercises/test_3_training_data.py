@@ -1,6 +1,6 @@
 """Exercise 3: training data.
 
-What you see: text goes into the model as numbers. The tokenizer splits a post into tokens, each
+What you see: Text goes into the model as numbers. The tokenizer splits a post into tokens, each
 a row number in the model's vocabulary. Rare words fall into pieces marked ##. [CLS] stands first
 and [SEP] last. Posts of a batch must be equally long, so the shorter ones are filled up with [PAD],
 and the attention mask says what is a token (1) and what is padding (0). Posts longer than the limit

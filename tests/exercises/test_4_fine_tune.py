@@ -1,6 +1,6 @@
 """Exercise 4: fine-tune DistilBertForSequenceClassification with the Hugging Face Trainer.
 
-What you see: a head with one output for each class is put on the base model, and all layers are
+What you see: A head with one output for each class is put on the base model, and all layers are
 trained. A batch is a few posts that the model reads together (16 here). For each batch the loss
 says how surprised the model was by the true labels; `backward` finds for every weight the
 direction that lowers the loss, and the optimizer takes a step in it. The learning rate is the size

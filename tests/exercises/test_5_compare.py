@@ -1,6 +1,6 @@
 """Exercise 5: compare.
 
-What you see: every method on the same test posts: always the most frequent class, words alone
+What you see: Every method on the same test posts: always the most frequent class, words alone
 (TF-IDF), zero-shot, a linear classifier on the frozen embeddings, and the fine-tuned model. Then
 the classes in embedding space before and after fine-tuning.
 

@@ -1,6 +1,6 @@
 """Exercise 6: save and track.
 
-What you see: a fine-tuned model is a folder. The weights lie in one safetensors file: a list of
+What you see: A fine-tuned model is a folder. The weights lie in one safetensors file: a list of
 names and shapes, then the plain numbers. Nothing in it can run, unlike in a pickle. Beside it lie
 the tokenizer, the configuration, a model card, and `lineage.json`: base model, fingerprint of the
 data, hyperparameters, packages, machine, metrics, and the SHA-256 of every file.

@@ -5,7 +5,17 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from labkit.report.blocks import Figure, Panels
-from labkit.report.plots.style import BLUE, COLUMN, GREY, INK, MUTED, STYLE, VERMILION, figure_of
+from labkit.report.plots.style import (
+    BLUE,
+    COLUMN,
+    GREY,
+    MUTED,
+    ON_DARK,
+    ON_LIGHT,
+    STYLE,
+    VERMILION,
+    figure_of,
+)
 from labkit.training.history import Sweep
 
 RATE_COLOURS = (GREY, BLUE, VERMILION)  # smallest, the recipe's own, largest
@@ -48,6 +58,8 @@ def _losses(sweep: Sweep) -> Figure:
         canvas,
         "Training loss by learning rate",
         f"Training loss of three learning rates; mean of the last epoch: {ends}.",
+        "One line for each learning rate. A line that stays at the dashed one has learned nothing: "
+        "that is the loss of guessing.",
     )
 
 
@@ -56,7 +68,7 @@ def _accuracies(sweep: Sweep) -> Figure:
     axes = canvas.subplots()
     axes.imshow(sweep.accuracies, cmap="viridis", vmin=0, vmax=1, aspect="auto")
     for (row, column), value in np.ndenumerate(sweep.accuracies):
-        colour = INK if value > 0.6 else "white"
+        colour = ON_LIGHT if value > 0.6 else ON_DARK
         axes.text(column, row, f"{100 * value:.1f} %", ha="center", va="center", color=colour)
     epochs = range(sweep.accuracies.shape[1])
     axes.set_xticks(epochs, [str(epoch + 1) for epoch in epochs])
@@ -72,4 +84,6 @@ def _accuracies(sweep: Sweep) -> Figure:
         canvas,
         f"Accuracy on {sweep.validation} validation posts",
         f"Heat map of the validation accuracy after each epoch, by learning rate. {cells}.",
+        "Each cell is the share of validation posts that are right, after so many epochs (column) "
+        "at that learning rate (row). Bright is better.",
     )
