@@ -28,10 +28,7 @@ def story(values: Mapping[str, Mapping[str, Any]]) -> Story | None:
     margin, low, high = (100 * after[f"margin{end}"] for end in ("", "_low", "_high"))
     more = "more" if margin >= 0 else "fewer"
     ends = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
-    gain = (
-        f"{abs(margin):.1f} points {more} of the test posts are right "
-        f"({ends[0]:.1f} to {ends[1]:.1f})."
-    )
+    gain = f"{abs(margin):.1f} points {more} ({ends[0]:.1f} to {ends[1]:.1f})."
     return Story(
         percent(before["zero_shot_accuracy"]),
         percent(after["fine_tuned_accuracy"]),
@@ -42,12 +39,11 @@ def story(values: Mapping[str, Mapping[str, Any]]) -> Story | None:
 
 def cost(data: Mapping[str, Any], training: Mapping[str, Any], saved: Mapping[str, Any]) -> str:
     """Posts, time and size, as far as they were measured."""
-    parts = []
+    said = ""
     if "train_seconds" in training:
-        if "train_posts" in data:
-            parts.append(f"{data['train_posts']} labelled posts")
-        parts.append(f"{duration(training['train_seconds'])} of training")
+        posts = f"{data['train_posts']} labelled posts and " if "train_posts" in data else ""
+        said = f"It took {posts}{duration(training['train_seconds'])} of training. "
     if "weights_bytes" in saved:
         size = f"{saved['weights_bytes'] / MEGABYTE:.0f} MB"
-        parts.append(f"a file of {size}, {saved['size_ratio']:.3f} times the base model's")
-    return f"It took {', '.join(parts)}." if parts else ""
+        said += f"The model is a file of {size}, {saved['size_ratio']:.3f} times the base model's."
+    return said.strip()
