@@ -239,27 +239,13 @@ def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:
 
 def run_try(args: argparse.Namespace) -> int:
     """Answer each sentence that is typed."""
-    from labkit.interactive import converse
+    from labkit.interactive import converse, typed_lines
     from labkit.model.given import resolve
 
     folder = resolve(ModelSource(args.model), "MODEL").folder
     for line in converse(folder, args.dataset, typed_lines(), Lines().say):
         print(line, flush=True)
     return 0
-
-
-def typed_lines() -> Iterator[str]:
-    """The lines of standard input as they come, after a prompt where somebody types."""
-    while True:
-        if sys.stdin.isatty():
-            print("sentence (an empty line ends): ", end="", file=sys.stderr, flush=True)
-        try:
-            line = sys.stdin.readline()
-        except UnicodeDecodeError:
-            raise LabError("standard input: is not UTF-8") from None
-        if not line:
-            return
-        yield line.rstrip("\r\n")
 
 
 def run_verify(args: argparse.Namespace) -> int:
