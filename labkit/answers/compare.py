@@ -14,13 +14,12 @@ from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_
 from labkit.data.posts import Posts
 from labkit.evaluation.behaviour import Outcome
 from labkit.evaluation.intervals import Estimate, calibration, confusion
-from labkit.evaluation.metrics import Draws, Evaluation, Evaluations, best_zero_shot
+from labkit.evaluation.metrics import Draws, Evaluation, Evaluations
 from labkit.evaluation.separation import Separations
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
-from labkit.report.blocks import Table
+from labkit.report.blocks import Point, Table
 from labkit.report.plots import methods as plots
-from labkit.report.plots.behaviours import failure_rates
 from labkit.report.plots.embeddings import embedding_planes
 from labkit.report.wording import percent, percent_interval, with_interval
 
@@ -35,15 +34,12 @@ def answer(
 ) -> Answer:
     labels, truth = posts.labels, posts.truth.test
     logits = predictions.logits.test
-    tuned, zero_shot = evaluations["fine_tuned"], best_zero_shot(evaluations)
+    tuned = evaluations["fine_tuned"]
     before, after = separation.before, separation.after
     probe = evaluations["embedding_logistic"]
     slices = slice_accuracies(posts, tuned)
-    sureness = calibration(softmax(logits.astype(np.float64), axis=-1), truth, seed)
-    matrices = {
-        evaluation.name: confusion(truth, evaluation.predicted, len(labels))
-        for evaluation in (zero_shot, tuned)
-    }
+    sure = softmax(logits.astype(np.float64), axis=-1)
+    sureness = calibration(sure, truth, seed)
     values = {
         "silhouette_before": before.silhouette,
         "silhouette_after": after.silhouette,
@@ -65,29 +61,47 @@ def answer(
         f"(1 is perfect, 0 is none; shuffled labels reach {after.null_high:.2f} at most). "
         f"Logistic regression on the frozen embeddings already gets "
         f"{percent_interval(probe.accuracy)}, fine-tuning {percent_interval(tuned.accuracy)}. "
-        f"{worst_slice(slices)}How sure the fine-tuned model is and how often it is right differ "
-        f"by {100 * sureness.error.value:.1f} points on average.",
+        f"{worst_slice(slices)}The confidence of the fine-tuned model and its accuracy are "
+        f"{100 * sureness.error.value:.1f} points apart on average.",
         values,
         (
             plots.comparison(list(evaluations.values())),
-            comparison_table(list(evaluations.values())),
-            plots.confusion_pair(matrices, labels),
-            classification_report(tuned, truth, labels),
-            *([slice_table(tuned, slices)] if slices else []),
+            plots.confusion_matrix(
+                tuned.name, confusion(truth, tuned.predicted, len(labels)), labels
+            ),
             embedding_planes(
                 {"before": separation.plane_before, "after": separation.plane_after},
                 {"before": before.silhouette, "after": after.silhouette},
-                truth[separation.rows],
+                points(posts, separation.rows, sure),
                 labels,
             ),
-            confident_mistakes(posts, tuned, logits),
             plots.reliability(sureness, tuned.name),
-            failure_rates(behaviours),
+            *([slice_table(tuned, slices)] if slices else []),
+            confident_mistakes(posts, tuned, logits),
+            comparison_table(list(evaluations.values())),
+            classification_report(tuned, truth, labels),
             behaviour_table(behaviours),
             *counter_examples(behaviours, labels),
         ),
         not_applicable=not_applicable(labels),
     )
+
+
+def points(posts: Posts, rows: np.ndarray, sure: np.ndarray) -> list[Point]:
+    """The test posts in these rows with what the model says: probabilities `sure` (posts, classes)."""
+    slices = posts.test["slice"] if "slice" in posts.test.column_names else [""] * len(posts.test)
+    texts, truth = posts.test["text"], posts.truth.test
+    return [
+        Point(
+            " ".join(texts[row].split()),
+            int(truth[row]),
+            int(sure[row].argmax()),
+            float(sure[row].max()),
+            slices[row],
+            (),
+        )
+        for row in map(int, rows)
+    ]
 
 
 def sampled(rows: int, posts: int) -> str:
@@ -121,6 +135,7 @@ def comparison_table(evaluations: list[Evaluation | Draws]) -> Table:
             for evaluation in ranked
         ),
         best=0,
+        folded=True,
     )
 
 
@@ -138,4 +153,7 @@ def classification_report(
             (label, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", str(support))
             for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
         ),
+        how="Precision: of the posts that were given the class, the share that is of it. Recall: of "
+        "the posts of the class, the share that was given it. F1 is between the two.",
+        folded=True,
     )

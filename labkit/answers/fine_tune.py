@@ -173,6 +173,7 @@ def epoch_table(history: History) -> Table:
         ),
         best=history.best_epoch - 1,
         mark="kept",
+        folded=True,
     )
 
 
@@ -191,4 +192,5 @@ def rate_table(sweep: Sweep) -> Table:
             )
             for trial in sweep.trials
         ),
+        folded=True,
     )

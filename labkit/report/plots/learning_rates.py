@@ -42,6 +42,7 @@ def _by_rate(sweep: Sweep) -> Figure:
         "Validation loss by learning rate",
         f"Validation loss at the kept epoch by learning rate, mean over the seeds: {values}. The "
         f"recipe's rate is {sweep.rate:.2g}; guessing has {sweep.guessing:.2f}.",
+        "Each dot is one training; lower is better. Too small a rate stays at guessing, too large a one leaves what was learned; the best lies between.",
     )
 
 
@@ -70,6 +71,7 @@ def _by_epoch(sweep: Sweep) -> Figure:
         canvas,
         "Training loss by epoch",
         f"Mean training loss of each epoch, one line for each learning rate; in the last: {values}.",
+        "One line for each learning rate; the thick one is the recipe. A line that stays at the dashed one has learned nothing.",
     )
 
 
@@ -151,11 +153,15 @@ def many_epochs(sweep: Sweep) -> Panels:
                 f"Training loss falls from {training[0]:.2f} to {training[-1]:.2f}. Validation loss "
                 f"is lowest in epoch {kept} with {min(validation):.2f} and ends at "
                 f"{validation[-1]:.2f}.",
+                "From where validation loss rises while training loss still falls, the model learns "
+                "its train posts by heart.",
             ),
             figure_of(
                 second,
                 "Too many epochs: validation accuracy",
                 f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
+                "Accuracy may stay where it is while the loss rises: the model is as often right, "
+                "but too sure where it is wrong.",
             ),
         ),
     )
@@ -193,4 +199,6 @@ def posts_needed(curve: LearningCurve, tokens: int) -> Figure:
         f"How much data: accuracy by train posts, each cut at {tokens} tokens",
         f"Accuracy on {curve.validation} validation posts of the fine-tuned model, of logistic "
         f"regression on base embeddings, and on TF-IDF. {each}.",
+        "Where the thick line is above the others, training the network pays. Small dots are single "
+        "trainings; their spread is the seed's.",
     )
