@@ -1,4 +1,4 @@
-"""`labkit` on the command line: fine-tune, predict, verify.
+"""`labkit` on the command line: fine-tune, predict, try, verify.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -16,6 +16,7 @@ from typing import Any
 from labkit import profiles
 from labkit.config import LabConfig, ModelSource
 from labkit.errors import LabError
+from labkit.exercises import stage_words
 from labkit.plugin import options, settings_file
 from labkit.plumbing import processes
 from labkit.runs import tracking
@@ -30,7 +31,7 @@ class Lines:
     """Progress as plain lines on standard error."""
 
     def begin(self, stage: str) -> None:
-        self.say(f"{stage.replace('_', ' ')} ...")
+        self.say(f"{stage_words(stage)} ...")
 
     def advance(self, done: float, note: str = "") -> None: ...
 
@@ -65,6 +66,15 @@ def parser() -> argparse.ArgumentParser:
     predict.add_argument("model", metavar="MODEL", help="a model's folder or Hub id")
     predict.add_argument("texts", nargs="*", metavar="TEXT")
     predict.add_argument("--file", type=Path, help="one text a line, in UTF-8")
+    trying = commands.add_parser(
+        "try",
+        help="read sentences one by one: labels, words that mattered, nearest train posts",
+        description="Read sentences from standard input, one a line, until an empty one. For each: "
+        "the probability of every label, the words that mattered most (the answer loses so many "
+        "points without each), and the train posts nearest to it.",
+    )
+    trying.add_argument("model", metavar="MODEL", help="a model's folder or Hub id")
+    trying.add_argument("--dataset", metavar="PATH", help="where the train posts lie now")
     verify = commands.add_parser(
         "verify",
         help="check a model against its lineage.json",
@@ -80,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. A user's mistake ends with one line and code 2."""
     top = parser()
     args = top.parse_args(argv)
-    run = {"fine-tune": run_fine_tune, "predict": run_predict, "verify": run_verify}
+    run = {"fine-tune": run_fine_tune, "predict": run_predict, "try": run_try, "verify": run_verify}
     try:
         return run[args.command](args)
     except LabError as error:
@@ -123,7 +133,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     tracker = tracking.run_in(settings["report-to"], Path("reports"), new_run_name(time.time()))
     config = configure(settings)
-    from labkit import lab
+    from labkit import lab, sources
     from labkit.plumbing.store import Store
     from labkit.release.lineage import Lineage
     from labkit.release.model_folder import check_target, publish
@@ -136,7 +146,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
         )
     store = Store(args.store, progress=progress)
     run = lab.run(config, store, progress=progress, resumable=True, tracker=tracker)
-    lab.check_inputs(run)
+    sources.check_inputs(run)
     check_target(args.output)
     if tracker:
         tracker.begin()
@@ -225,6 +235,17 @@ def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:
     for text, row in zip(texts, softmax(logits.astype(np.float64), axis=-1), strict=True):
         named = {labels[i]: float(p) for i, p in enumerate(row)}
         yield {"text": text, "label": max(named, key=named.__getitem__), "probabilities": named}
+
+
+def run_try(args: argparse.Namespace) -> int:
+    """Answer each sentence that is typed."""
+    from labkit.interactive import converse, typed_lines
+    from labkit.model.given import resolve
+
+    folder = resolve(ModelSource(args.model), "MODEL").folder
+    for line in converse(folder, args.dataset, typed_lines(), Lines().say):
+        print(line, flush=True)
+    return 0
 
 
 def run_verify(args: argparse.Namespace) -> int:

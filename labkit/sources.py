@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labkit.plumbing.runner import stage
+from labkit.errors import LabError
+from labkit.plumbing import processes
+from labkit.plumbing.runner import Run, stage
 
 if TYPE_CHECKING:
     from labkit.config import DataSource, ModelSource
@@ -62,3 +64,27 @@ def commit() -> str | None:
     from labkit.release.lineage import commit
 
     return commit()
+
+
+def check_inputs(lab: Run) -> None:
+    """Look at what can be checked without torch: the posts and the checkpoints' files.
+
+    Raises LabError for anything a user can mend.
+    """
+    from labkit.evaluation.wordings import wordings
+
+    recipe, count = lab.settings["recipe"], processes.place().count
+    if recipe.max_length > lab.base.max_length:
+        raise LabError(
+            f"--lab-max-length {recipe.max_length}: base model {lab.base.name} has positions "
+            f"for {lab.base.max_length} tokens; ask for at most that many"
+        )
+    if recipe.batch_size % count:
+        raise LabError(
+            f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
+            f"ask for a multiple of {count}"
+        )
+    if recipe.choice == "fit" and count > 1:
+        raise LabError(f"--lab-recipe fit: it tries recipes in one process, and here are {count}")
+    wordings(lab.posts.labels, lab.settings["label_texts"])
+    _ = lab.nli

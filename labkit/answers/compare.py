@@ -15,16 +15,15 @@ from labkit.answers.behaviours import (
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
 from labkit.data.posts import Posts
 from labkit.evaluation.behaviour import Outcome
-from labkit.evaluation.calibration import Calibration
+from labkit.evaluation.calibration import Calibration, probabilities_of
 from labkit.evaluation.comparison import Paired, against, all_against
 from labkit.evaluation.intervals import confusion
-from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method, best_zero_shot
+from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method
 from labkit.evaluation.separation import Separations
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
-from labkit.report.blocks import Block, Table
+from labkit.report.blocks import Block, Point, Table
 from labkit.report.plots import methods as plots
-from labkit.report.plots.behaviours import failure_rates
 from labkit.report.plots.embeddings import embedding_planes
 from labkit.report.wording import percent, with_interval
 
@@ -71,28 +70,24 @@ def answer(
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
     by_slice = slice_accuracies(posts, tuned)
-    rival = best_zero_shot(evaluations)
-    matrices = {
-        method.name: confusion(method.of(truth.test), method.predicted, len(labels))
-        for method in (rival, tuned)
-    }
     blocks: list[Block] = [
         plots.comparison(list(evaluations.values())),
-        comparison_table(evaluations, labels, seed),
-        paired_table(all_against(evaluations, PROBE, seed), probe),
-        plots.confusion_pair(matrices, labels),
-        classification_report(tuned, truth.test, labels),
-        *([slice_table(tuned, by_slice)] if by_slice else []),
+        plots.confusion_matrix(
+            tuned.name, confusion(truth.test, tuned.predicted, len(labels)), labels
+        ),
         embedding_planes(
             {"before": separation.plane_before, "after": separation.plane_after},
             {"before": before.silhouette, "after": after.silhouette},
-            truth.test[separation.rows],
+            points(posts, separation.rows, probabilities_of(logits.test)),
             labels,
         ),
-        confident_mistakes(posts, tuned, logits.test),
         plots.reliability(found.own, tuned.name),
+        *([slice_table(tuned, by_slice)] if by_slice else []),
+        confident_mistakes(posts, tuned, logits.test),
+        paired_table(all_against(evaluations, PROBE, seed), probe),
+        comparison_table(evaluations, labels, seed),
         sureness_table(found),
-        failure_rates(behaviours),
+        classification_report(tuned, truth.test, labels),
         behaviour_table(behaviours),
         *counter_examples(behaviours, labels),
     ]
@@ -128,6 +123,23 @@ def sentence(
     )
 
 
+def points(posts: Posts, rows: np.ndarray, sure: np.ndarray) -> list[Point]:
+    """The test posts in these rows with what the model says: probabilities `sure` (posts, classes)."""
+    slices = posts.test["slice"] if "slice" in posts.test.column_names else [""] * len(posts.test)
+    texts, truth = posts.test["text"], posts.truth.test
+    return [
+        Point(
+            " ".join(texts[row].split()),
+            int(truth[row]),
+            int(sure[row].argmax()),
+            float(sure[row].max()),
+            slices[row],
+            (),
+        )
+        for row in map(int, rows)
+    ]
+
+
 def comparison_table(evaluations: Evaluations, labels: Sequence[str], seed: int) -> Table:
     """Accuracy and macro F1 of every method, best first; the first is marked where it leads alone."""
     ranked = sorted(evaluations.items(), key=lambda item: -item[1].accuracy.value)
@@ -138,6 +150,7 @@ def comparison_table(evaluations: Evaluations, labels: Sequence[str], seed: int)
         ("method", "accuracy", "95 % interval", "macro F1", "95 % interval", "classes never said"),
         tuple(comparison_row(method, labels) for _, method in ranked),
         best=0 if alone and not isinstance(ranked[0][1], Draws) else None,
+        folded=True,
     )
 
 
@@ -176,6 +189,8 @@ def paired_table(pairs: Sequence[Paired], probe: Method) -> Table:
             )
             for pair in pairs
         ),
+        how="Two methods err on many of the same posts; only those tell them apart that one of the two "
+        "alone got right.",
     )
 
 
@@ -199,6 +214,9 @@ def sureness_table(found: verdicts.Sureness) -> Table:
             )
             for name, each in rows.items()
         ),
+        how="Above 0 the model is surer than it is right (over-confident), below 0 less sure "
+        "(under-confident). The temperature was fitted on the validation posts.",
+        folded=True,
     )
 
 
@@ -214,4 +232,7 @@ def classification_report(evaluation: Method, truth: np.ndarray, labels: tuple[s
             (label, f"{precision:.3f}", f"{recall:.3f}", f"{f1:.3f}", str(support))
             for label, precision, recall, f1, support in zip(labels, *columns, strict=True)
         ),
+        how="Precision: of the posts that were given the class, the share that is of it. Recall: of "
+        "the posts of the class, the share that was given it. F1 is between the two.",
+        folded=True,
     )

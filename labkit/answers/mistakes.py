@@ -33,6 +33,8 @@ def slice_table(evaluation: Evaluation | Draws, slices: dict[str, tuple[int, Est
         f"Accuracy by slice: {evaluation.name}",
         ("slice", "posts", "accuracy (95 % interval)"),
         tuple((name, str(n), percent_interval(estimate)) for name, (n, estimate) in ranked),
+        how="A slice is a part of the corpus by how a post is written. The interval is wide, since "
+        "a slice has few posts.",
     )
 
 

@@ -77,6 +77,11 @@ class Checkpoint:
         return int(self.config.get("max_position_embeddings", 512))
 
     @property
+    def width(self) -> int:
+        """Numbers in a hidden state."""
+        return int(self.config["dim"])
+
+    @property
     def size(self) -> int:
         """Bytes of the weights file."""
         return (self.folder / WEIGHTS).stat().st_size

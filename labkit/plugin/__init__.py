@@ -6,7 +6,6 @@ Nothing at the top of this module imports torch, so `pytest --help` and `--colle
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +17,14 @@ from labkit.plugin import options
 from labkit.plugin.outcome import NOT_PINNED, REPORT_ONLY, Results, finish
 from labkit.plugin.session import SESSION
 from labkit.plugin.setup import new_session, refuse_lost_root, show_gates
-from labkit.plugin.terminal import answer_table, comparison_lines, header, verdict_lines
+from labkit.plugin.terminal import (
+    answer_table,
+    closing_lines,
+    comparison_lines,
+    header,
+    skip_lines,
+    verdict_lines,
+)
 from labkit.plumbing.hardware import share_cpus
 from labkit.plumbing.processes import place
 
@@ -92,14 +98,14 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 def check_inputs(config: pytest.Config) -> None:
     """Turn bad input into a usage error, and begin the run in the tracker."""
-    from labkit import lab
+    from labkit import sources
     from labkit.release.model_folder import check_target
 
     session = config.stash[SESSION]
     if config.cache is not None:
         config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
     try:
-        lab.check_inputs(session.lab)
+        sources.check_inputs(session.lab)
         if not session.measures_its_own:
             check_target(session.model)
         if session.tracker:
@@ -123,6 +129,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         session = item.config.stash[SESSION]
         if "answer" in getattr(item, "fixturenames", ()):
             session.asked.add(exercise)
+            session.modules[exercise] = item.path
         parameters = getattr(item, "callspec", None)
         gate = parameters and parameters.params.get("gate")
         if gate and gate not in session.limits:
@@ -186,19 +193,16 @@ def pytest_terminal_summary(
     session = config.stash.get(SESSION, None)
     if session is None or not session.asked:
         return
-    terminalreporter.section(f"{len(session.asked)} questions, measured")
-    for line, markup in (*answer_table(session, config.option.verbose), *verdict_lines(session)):
-        terminalreporter.write_line(line, **markup)
-    for line, markup in comparison_lines(session):
+    count = len(session.asked)
+    terminalreporter.section(f"{count} question{'s' * (count != 1)}, measured")
+    for line, markup in (
+        *answer_table(session, config.option.verbose),
+        *verdict_lines(session),
+        *skip_lines(session),
+        *comparison_lines(session),
+    ):
         terminalreporter.write_line(line, **markup)
     if reason := config.stash.get(NOT_PINNED, ""):
         terminalreporter.write_line(f"not pinned as the baseline: {reason}", red=True)
-    terminalreporter.write_line(f"report: {shortest(session.page)}")
-
-
-def shortest(path: Path) -> str:
-    """The path as seen from here, or in full where it lies elsewhere."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    for line, markup in closing_lines(session):
+        terminalreporter.write_line(line, **markup)

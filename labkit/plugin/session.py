@@ -28,10 +28,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as this run met it: found in the store or computed, and the seconds that cost."""
+    """A stage as this run met it: found in the store or computed, when, and what that cost."""
 
     reused: bool
     seconds: float
+    created: float
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,8 @@ class LabSession:
     """State of one run.
 
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
-    them; an exercise whose stages failed is asked and not answered. `limits` are the thresholds
-    by gate name; `baseline` is the run to compare with.
+    them; an exercise whose stages failed is asked and not answered. `modules` are the files of
+    their tests. `limits` are the thresholds by gate name; `baseline` is the run to compare with.
     """
 
     config: LabConfig
@@ -72,6 +73,7 @@ class LabSession:
     remarks: tuple[str, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
+    modules: dict[str, Path] = field(default_factory=dict)
     answers: dict[str, "Answer"] = field(default_factory=dict)
     tests: list[TestResult] = field(default_factory=list)
     absorbed: dict[str, Stage] = field(default_factory=dict)
@@ -242,7 +244,7 @@ class LabSession:
         entries = self.lab.entries if "lab" in vars(self) else {}
         for name, entry in entries.items():
             if name not in stages or not entry.reused:
-                stages[name] = Stage(entry.reused, entry.seconds)
+                stages[name] = Stage(entry.reused, entry.seconds, entry.created)
         return stages
 
     def track(self, files: Sequence[Path]) -> None:
@@ -272,8 +274,9 @@ class LabSession:
 
         return {
             "asked": sorted(self.asked),
+            "modules": {exercise: str(file) for exercise, file in self.modules.items()},
             "answers": plain(list(self.answers.values())) if self.answers else [],
-            "stages": {name: (stage.reused, stage.seconds) for name, stage in self.stages.items()},
+            "stages": {name: plain(stage) for name, stage in self.stages.items()},
         }
 
     def absorb(self, packed: Mapping[str, Any]) -> None:
@@ -282,12 +285,13 @@ class LabSession:
         from labkit.report.answer import Answer
 
         self.asked.update(packed["asked"])
+        self.modules |= {exercise: Path(file) for exercise, file in packed["modules"].items()}
         for plain in packed["answers"]:
             answer = rebuild(Answer, plain)
             self.answers[answer.exercise] = answer
-        for name, (reused, seconds) in packed["stages"].items():
-            if name not in self.absorbed or not reused:
-                self.absorbed[name] = Stage(reused, seconds)
+        for name, stage in packed["stages"].items():
+            if name not in self.absorbed or not stage["reused"]:
+                self.absorbed[name] = rebuild(Stage, stage)
 
 
 SESSION = pytest.StashKey[LabSession]()

@@ -3,12 +3,13 @@
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from labkit.evaluation.gates import GateResult
-from labkit.exercises import BY_ID
+from labkit.exercises import BY_ID, stage_words
 from labkit.plugin.session import LabSession
 from labkit.plumbing.progress import duration
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     import pytest
 
 WIDTH = 78
+GAP = 3  # between two columns
 CLEAR = "\r\x1b[K"  # to the start of the line, and erase it
 Line = tuple[str, dict[str, bool]]  # a line and its markup, as pytest's terminal takes them
 
@@ -43,7 +45,7 @@ class TerminalProgress:
         self._quarter = 0
 
     def begin(self, stage: str) -> None:
-        self._stage, self._started, self._quarter = stage.replace("_", " "), time.monotonic(), 0
+        self._stage, self._started, self._quarter = stage_words(stage), time.monotonic(), 0
         self._live(f"lab: {self._stage} ...")
 
     def advance(self, done: float, note: str = "") -> None:
@@ -109,7 +111,7 @@ def header(session: LabSession) -> list[str]:
 def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
     """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
     widest = max((len(_gate(gate)) for gate in session.gates), default=0)
-    left = max(24, min(44, WIDTH - 4 - widest))
+    left = max(24, min(44, WIDTH - 3 - GAP - widest))
     for answer in session.in_order():
         exercise = BY_ID[answer.exercise]
         if verbosity > 0:
@@ -151,6 +153,24 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
             yield line, {"yellow": True}
 
 
+def skip_lines(session: LabSession) -> Iterator[Line]:
+    """Why tests were skipped, each reason once."""
+    reasons = Counter(test.message for test in session.tests if test.outcome == "skipped")
+    for reason, count in reasons.items():
+        for line in _wrap(f"skipped {count}: {' '.join(reason.split())}", "   "):
+            yield line, {}
+
+
+def closing_lines(session: LabSession) -> Iterator[Line]:
+    """Where the report is, and the command that asks the model for a sentence of one's own."""
+    from labkit.report.page import next_command, shown
+
+    yield f"report: {shown(session.page)}", {}
+    if command := next_command(session):
+        yield "ask the model:", {}
+        yield f"  {command}", {}
+
+
 def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:
     for line in _wrap(f"{number}. {question}", "   "):
         yield line, {"bold": True}
@@ -168,7 +188,7 @@ def _side_by_side(
         text = words[row] if row < len(words) else ""
         gate = gates[row] if row < len(gates) else None
         yield (
-            f"{label:<3}{text:<{left + 1}}{_gate(gate) if gate else ''}".rstrip(),
+            f"{label:<3}{text:<{left + GAP}}{_gate(gate) if gate else ''}".rstrip(),
             _colour(gate.holds) if gate else {},
         )
 

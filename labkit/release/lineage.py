@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # their imports take seconds, and who only reads a record nee
     from labkit.evaluation.metrics import Evaluations
     from labkit.model.checkpoints import Checkpoint
     from labkit.training.history import FineTuned, Repeatability
+from labkit.training.plan import Plan
 
 FILE = "lineage.json"
 
@@ -71,6 +72,7 @@ class Ingredients:
     data_files: DataFiles
     base: Checkpoint
     posts: Posts
+    plan: Plan | None
     fine_tuned: FineTuned
     evaluations: Evaluations
     repeatability: Repeatability | None
@@ -102,7 +104,7 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
             "bytes": made_of.base.size,
         },
         data=describe_data(made_of),
-        recipe=results.plain(config.recipe) if history else {},
+        recipe=describe_recipe(made_of.plan) if made_of.plan else {},
         trained_elsewhere=elsewhere.source if elsewhere else None,
         hardware=results.plain(made_of.hardware),
         machine=describe_machine(),
@@ -112,6 +114,11 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
         metrics=metrics,
         files=describe_files(model),
     )
+
+
+def describe_recipe(plan: Plan) -> dict[str, Any]:
+    """The hyperparameters, how they were found, and what was tried to find them."""
+    return {**results.plain(plan.recipe), "why": plan.why, "tried": results.plain(plan.tried)}
 
 
 def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:

@@ -56,8 +56,8 @@ def fine_tune(
             model=model.train(),
             args=TrainingArguments(
                 output_dir=str(checkpoints or temporary),
-                num_train_epochs=recipe.epochs,
-                learning_rate=recipe.learning_rate,
+                num_train_epochs=recipe.epochs or 0,
+                learning_rate=recipe.learning_rate or 0.0,
                 warmup_steps=recipe.warmup,
                 weight_decay=recipe.weight_decay,
                 seed=recipe.seed,

@@ -86,7 +86,7 @@ def nothing_drawn(monkeypatch):
 
 def fine_tuned_sentence(world: World) -> str:
     trained = FineTuned(Path(), None, world.predictions.logits.validation)
-    return fine_tune.answer(world.posts, world.evaluations, trained, None, 0).sentence
+    return fine_tune.answer(world.posts, world.evaluations, trained, None, None, None, 0).sentence
 
 
 def apart(low: float, value: float, high: float, p: float = 0.005) -> Separations:

@@ -51,7 +51,7 @@ def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory
         data=DataSource(str(posts)),
         selection=Selection(labels=LABELS),
         label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
-        recipe=Recipe(learning_rate=3e-3, max_length=64, batch_size=4),
+        recipe=Recipe(epochs=3, learning_rate=3e-3, max_length=64, batch_size=4),
     )
 
 

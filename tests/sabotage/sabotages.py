@@ -270,10 +270,9 @@ def leave_untrained(subject: Subject, folder: Path) -> Subject:
 
 
 def pick_a_bad_rate(subject: Subject, folder: Path) -> Subject:
-    """The grid of a recipe whose own learning rate is the one that hardly learns."""
+    """The small trainings of a recipe whose learning rate is a third of what it should be."""
     sweep = subject.run.sweep
-    small, middle, _ = sweep.by_rate
-    return subject.but(sweep=replace(sweep, by_rate=(small, small, middle)))
+    return subject.but(sweep=replace(sweep, rate=sweep.neighbours[0]))
 
 
 def train_the_head_only(subject: Subject, folder: Path) -> Subject:
@@ -425,11 +424,11 @@ SABOTAGE: dict[str, dict[str, Sabotage | str]] = {
         "tie": repeat_the_first_loss,
         "mild": learn_too_slowly,
     },
-    "learning_rate_shortfall": {
+    "neighbour_gain_low": {
         "broken": pick_a_bad_rate,
-        "nan": "accuracies are shares of posts",
-        "constant": "a grid in which all rates do alike has no better one",
-        "tie": "a grid in which all rates do alike has no better one",
+        "nan": "a rate whose loss is NaN is no better one",
+        "constant": "where all rates do alike none is better",
+        "tie": "where all rates do alike none is better",
         "mild": pick_a_bad_rate,
     },
     "silhouette_gain_low": {
