@@ -207,7 +207,7 @@ class Recipe(Checked):
 class LabConfig:
     """All that a run depends on besides the content of its input files and the gates.
 
-    `label_texts` is the wording of labels for zero-shot methods; a label without one goes by its
+    `label_texts` are the wordings of labels for zero-shot methods; a label without any goes by its
     name. With a model that was `trained_elsewhere` the lab trains none.
     """
 
@@ -224,7 +224,8 @@ class LabConfig:
     selection: Selection = field(default_factory=Selection)
     label_texts: Mapping[str, str] = setting(
         dict,
-        "a label's wording for zero-shot (default: its name made readable); repeatable",
+        "a label's wording for zero-shot, several with | between (default: its name made "
+        "readable); repeatable",
         "LABEL=WORDS",
         option="label-text",
     )

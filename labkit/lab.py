@@ -109,15 +109,15 @@ def zero_shot(
     nli: Checkpoint | None,
     label_texts: Mapping[str, str],
     max_length: int,
+    split_seed: int,
     hardware: Hardware,
     call: Call,
 ) -> ZeroShotScores:
     """Scores of each zero-shot method on the test posts."""
     from labkit.evaluation.zero_shot import score
 
-    return score(
-        posts, base_embeddings.test, base, nli, label_texts, max_length, hardware, call.report
-    )
+    settings = label_texts, max_length, split_seed, hardware
+    return score(posts, base_embeddings.test, base, nli, *settings, call.report)
 
 
 @stored

@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 from labkit.config import DataSource, LabConfig, ModelSource, Selection
 
-GROUP_TEXTS = {"rec.sport.baseball": "baseball", "sci.space": "space"}
+GROUP_TEXTS = {
+    "rec.sport.baseball": "baseball|the sport of baseball|baseball games and players",
+    "sci.space": "space|outer space|spaceflight|space exploration|spaceflight and astronomy",
+}
 GROUPS = tuple(GROUP_TEXTS)
 
 DISTILBERT = LabConfig(

@@ -71,6 +71,8 @@ def check_inputs(lab: Run) -> None:
 
     Raises LabError for anything a user can mend.
     """
+    from labkit.evaluation.wordings import wordings
+
     recipe, count = lab.settings["recipe"], processes.place().count
     if recipe.max_length > lab.base.max_length:
         raise LabError(
@@ -84,4 +86,5 @@ def check_inputs(lab: Run) -> None:
         )
     if recipe.choice == "fit" and count > 1:
         raise LabError(f"--lab-recipe fit: it tries recipes in one process, and here are {count}")
-    _ = lab.posts, lab.nli
+    wordings(lab.posts.labels, lab.settings["label_texts"])
+    _ = lab.nli

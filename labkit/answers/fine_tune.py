@@ -4,8 +4,12 @@ from typing import Any
 
 import numpy as np
 
-from labkit.evaluation.intervals import Estimate, mcnemar, paired_difference
-from labkit.evaluation.metrics import Evaluations, best_zero_shot
+from labkit.answers import verdicts
+from labkit.data.posts import Posts
+from labkit.evaluation.comparison import Paired
+from labkit.evaluation.comparison import against as compared
+from labkit.evaluation.intervals import Estimate
+from labkit.evaluation.metrics import Evaluations, best_without_examples
 from labkit.evaluation.seeds import better_neighbour
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Table
@@ -15,10 +19,18 @@ from labkit.report.wording import percent, percent_interval, with_interval
 from labkit.training.history import FineTuned, History, LearningCurve, Sweep
 from labkit.training.plan import Plan
 
+RIVALS = {  # who saw no example, as a sentence has it
+    "label_similarity": "zero-shot by label similarity",
+    "best_wording": "zero-shot in the wording that does best on these posts",
+    "untrained_nli": "an untrained NLI head on average",
+    "trained_nli": "zero-shot by a trained NLI head",
+    "majority": "always guessing the most frequent class, which zero-shot does not beat",
+}
 ELSEWHERE = "The model was trained elsewhere; nothing was trained here."
 
 
 def answer(
+    posts: Posts,
     evaluations: Evaluations,
     fine_tuned: FineTuned,
     plan: Plan | None,
@@ -26,9 +38,9 @@ def answer(
     learning_curve: LearningCurve | None,
     seed: int,
 ) -> Answer:
-    tuned, zero_shot = evaluations["fine_tuned"], best_zero_shot(evaluations)
-    margin = paired_difference(tuned.hit_rate, zero_shot.hit_rate, seed)
-    p_value = mcnemar(tuned.correct, zero_shot.correct)
+    tuned, rival = evaluations["fine_tuned"], best_without_examples(evaluations)
+    found = compared(tuned, rival, seed)
+    margin, p_value = found.difference, found.p_value
     history = fine_tuned.history
     said: str = ELSEWHERE
     values: dict[str, Any] = {}
@@ -37,14 +49,16 @@ def answer(
         said, values, blocks = training(history, plan, sweep, learning_curve, seed)
     return Answer(
         "fine_tune",
-        f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on zero-shot",
+        f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on "
+        f"{'guessing' if rival.method == 'majority' else 'zero-shot'}",
         f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct)} test "
-        f"posts, {against(margin)} the best zero-shot method (exact McNemar "
-        f"p = {p_value:.2g}). {said}",
+        f"posts, {against(found, RIVALS[rival.method])}. "
+        f"{verdicts.told_apart(posts, evaluations)}{said}",
         {
             **with_interval("fine_tuned_accuracy", tuned.accuracy),
             **with_interval("fine_tuned_macro_f1", tuned.macro_f1),
             **with_interval("margin", margin),
+            "margin_over": rival.method,
             "mcnemar_p": p_value,
             **values,
         },
@@ -52,11 +66,13 @@ def answer(
     )
 
 
-def against(margin: Estimate) -> str:
-    """How much better or worse, in points with the interval."""
-    word, sign = ("better", 1) if margin.value >= 0 else ("worse", -1)
-    value, *ends = (100 * sign * number for number in (margin.value, margin.low, margin.high))
-    return f"{value:.1f} points ({min(ends):.1f} to {max(ends):.1f}) {word} than"
+def against(found: Paired, rival: str) -> str:
+    """How much better or worse than a rival on the same posts, in points with the interval."""
+    p = f"exact McNemar p = {found.p_value:.2g}"
+    if found.verdict == "alike":
+        return f"{verdicts.alike(found, rival)} ({p})"
+    sign = 1 if found.verdict == "better" else -1
+    return f"{verdicts.points(found.difference, sign)} {found.verdict} than {rival} ({p})"
 
 
 def training(

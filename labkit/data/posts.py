@@ -1,7 +1,7 @@
 """From a data set to three clean splits, with every dropped post counted.
 
 Load -> keep the groups asked for -> drop empty posts -> drop train posts that repeat -> drop train
-posts whose text also stands in the test split -> stratified train/validation split. The test
+posts whose text also stands in the test split, or nearly -> stratified train/validation split. The test
 split is the data set's own, whole: in 20 Newsgroups "bydate" it lies later in time. Where a data
 set brings none, a stratified fifth of its posts is set aside first.
 """
@@ -19,7 +19,7 @@ from labkit.config import Selection
 from labkit.data.classes import Classes, choose_classes, in_order
 from labkit.data.files import DataFiles, read
 from labkit.data.stratified import stratified_sample
-from labkit.data.texts import text_digest
+from labkit.data.texts import Known, text_digest
 from labkit.errors import LabError
 
 SPLITS = ("train", "validation", "test")
@@ -107,10 +107,9 @@ def load_posts(
     if "test" not in filled:
         filled["train"], filled["test"] = set_test_aside(filled["train"], selection.split_seed)
         set_aside = len(filled["test"])
-    test_texts = _digest_set(filled["test"])
-    train, repeated, in_test = _drop_repeats(filled["train"], test_texts)
+    train, repeated, in_test = _drop_repeats(filled["train"], filled["test"])
     if "validation" in filled:
-        validation, _, _ = _drop_repeats(filled["validation"], test_texts | _digest_set(train))
+        validation, _, _ = _drop_repeats(filled["validation"], filled["test"], train)
         seed = selection.split_seed
         train = _take(files.name, train, selection.train_size, DEFAULT_TRAIN, "train", seed)
         validation = _take(
@@ -223,23 +222,25 @@ def _has_text(batch: dict[str, list[str]]) -> list[bool]:
     return [bool(text.strip()) for text in batch["text"]]
 
 
-def _digest_set(posts: datasets.Dataset) -> set[bytes]:
-    return {text_digest(text) for text in posts["text"]}
+def _drop_repeats(
+    posts: datasets.Dataset, *taken: datasets.Dataset
+) -> tuple[datasets.Dataset, int, int]:
+    """Posts that stand neither in `taken`, or nearly, nor before; how many repeated; how many taken.
 
-
-def _drop_repeats(posts: datasets.Dataset, taken: set[bytes]) -> tuple[datasets.Dataset, int, int]:
-    """Posts whose text is neither in `taken` nor seen before; how many repeated; how many taken."""
-    keep, seen, repeated, in_taken = [], set[bytes](), 0, 0
-    for row, text in enumerate(posts["text"]):
-        digest = text_digest(text)
-        if digest in taken:
+    Case, punctuation and white space do not tell two posts apart.
+    """
+    known = Known(text for split in taken for text in split["text"])
+    texts, seen = list(posts["text"]), Known()
+    keep, repeated, in_taken = [], 0, 0
+    for row in _canonical_order(posts):
+        if texts[row] in known:
             in_taken += 1
-        elif digest in seen:
+        elif texts[row] in seen:
             repeated += 1
         else:
-            seen.add(digest)
+            seen.add(texts[row])
             keep.append(row)
-    return posts.select(keep), repeated, in_taken
+    return posts.select(sorted(keep)), repeated, in_taken
 
 
 def _canonical_order(posts: datasets.Dataset) -> np.ndarray:

@@ -8,11 +8,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from labkit.data.posts import BySplit, Posts
+from labkit.evaluation.finite import check_finite
 from labkit.evaluation.scores import BaselineScores
 
 
 def score(posts: Posts, embeddings: BySplit[np.ndarray]) -> BaselineScores:
-    """Every method; `embeddings` (posts, dim) are those of the base model."""
+    """Every method; `embeddings` (posts, dim) are those of the base model.
+
+    Raises LabError for embeddings that are no numbers.
+    """
+    for split, rows in embeddings.items():
+        check_finite(rows, f"embeddings of the {split} posts", "base_embeddings")
     labels = posts.truth.train
     return BaselineScores(
         majority(labels, len(posts.test), len(posts.labels)),

@@ -133,7 +133,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         parameters = getattr(item, "callspec", None)
         gate = parameters and parameters.params.get("gate")
         if gate and gate not in session.limits:
-            pytest.skip("a gate of training; this model was trained elsewhere")
+            pytest.skip(gates.why_without(gate))
 
 
 def gate_names(exercise: str) -> list[str]:

@@ -25,7 +25,7 @@ TOPICLESS = {"a": "rec.sport.baseball", "b": "sci.space"}  # new names, of which
 
 def strictest(gate: Gate) -> float:
     """The end of the gate's range that is hardest to meet."""
-    limit = gate.high if gate.at_least else gate.low
+    limit = gate.high if gate.higher_is_better else gate.low
     assert math.isfinite(limit), f"{gate.name} can measure anything, so no threshold fails it"
     return limit
 
@@ -117,7 +117,9 @@ def test_a_failing_gate_says_what_was_measured_what_was_asked_and_where_to_look(
 
 @pytest.fixture(scope="module")
 def unmeasured(run_gates, posts):
-    return run_gates(f"--lab-dataset={posts}", "-p", "tests.gates.spoiler", "--spoil=numbers")
+    limits = (f"--lab-gate={gate.name}={gate.threshold}" for gate in GATES if gate.of_labs_posts)
+    spoiler = ("-p", "tests.gates.spoiler", "--spoil=numbers")
+    return run_gates(f"--lab-dataset={posts}", *limits, *spoiler)
 
 
 @EACH
@@ -148,6 +150,8 @@ def elsewhere(unmeasured, run_gates, posts, tmp_path_factory):
 def test_a_gate_that_does_not_apply_is_skipped_with_the_reason(elsewhere, gate):
     if gate.of_training:
         assert "trained elsewhere" in elsewhere.skipped[gate.name]
+    elif gate.of_labs_posts:
+        assert "for the lab's own posts" in elsewhere.skipped[gate.name]
     elif gate.name in RATED.values():
         reason = "labkit has no grammar of plain sentences about a, b"
         assert reason in elsewhere.skipped[gate.name]

@@ -101,5 +101,7 @@ def healthy(
         topics=tuple(posts["label"]),
         embeddings=embed(encoder.to(trained.hardware.device).distilbert, ids),
     )
-    scores = replace(trained.zero_shot, label_similarity=trained.predictions.logits.test)
+    known = trained.predictions.logits.test.copy()
+    known[::5] = known[::5, ::-1]  # wrong on every fifth post, so that there is more to learn
+    scores = replace(trained.zero_shot, label_similarity=known[np.newaxis])
     return subject.but(probes=probes, zero_shot=scores, behaviours=behaviours_of_tiny(logits))
