@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
-    from labkit.evaluation.behaviour import Outcome
     from labkit.evaluation.metrics import Evaluations
+    from labkit.evaluation.outcomes import Outcome
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
     from labkit.evaluation.separation import Separations
     from labkit.model.checkpoints import Checkpoint
@@ -211,12 +211,14 @@ def evaluations(
 def behaviours(
     fine_tuned: FineTuned, posts: Posts, max_length: int, seed: int, hardware: Hardware, call: Call
 ) -> tuple[Outcome, ...]:
-    """How the fine-tuned model does on every behaviour that its classes can be tested for."""
-    from labkit.evaluation.behaviour import behaviours_of, examine_all
+    """How the fine-tuned model does on every behaviour, with cases made from the test posts."""
+    from labkit.evaluation.behaviour import behaviours_of
+    from labkit.evaluation.search import beginnings_of, examine_all
     from labkit.model.encoding import load_logits
 
     model = load_logits(fine_tuned.folder, max_length, hardware)
-    return examine_all(behaviours_of(posts.labels), model, seed, call.report)
+    sample = beginnings_of(posts, fine_tuned.folder, max_length, model, seed)
+    return examine_all(behaviours_of(posts.labels), model, sample, seed, call.report)
 
 
 @stored

@@ -4,23 +4,17 @@ import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
-from labkit.answers.behaviours import (
-    behaviour_table,
-    behaviour_values,
-    counter_examples,
-    not_applicable,
-)
+from labkit.answers.behaviours import behaviour_table, behaviour_values, flip_table, flip_texts
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
 from labkit.data.posts import Posts
-from labkit.evaluation.behaviour import Outcome
 from labkit.evaluation.intervals import Estimate, calibration, confusion
 from labkit.evaluation.metrics import Draws, Evaluation, Evaluations, best_zero_shot
+from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Table
 from labkit.report.plots import methods as plots
-from labkit.report.plots.behaviours import failure_rates
 from labkit.report.plots.embeddings import embedding_planes
 from labkit.report.wording import percent, percent_interval, with_interval
 
@@ -82,11 +76,10 @@ def answer(
             ),
             confident_mistakes(posts, tuned, logits),
             plots.reliability(sureness, tuned.name),
-            failure_rates(behaviours),
             behaviour_table(behaviours),
-            *counter_examples(behaviours, labels),
+            *flip_table(behaviours, labels),
+            *flip_texts(behaviours, labels),
         ),
-        not_applicable=not_applicable(labels),
     )
 
 
