@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import sources
 from labkit.config import LabConfig
-from labkit.errors import LabError
-from labkit.plumbing import processes
 from labkit.plumbing.runner import Run, graph_of, stage, stored
 from labkit.plumbing.store import Store
+from labkit.sources import check_inputs as check_inputs  # of a run, before anything is computed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
+    from labkit.evaluation.findings import DataChecks, Explained
     from labkit.evaluation.metrics import Evaluations
     from labkit.evaluation.outcomes import Outcome
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
@@ -99,6 +99,14 @@ def base_embeddings(
     from labkit.model.encoding import embed_splits
 
     return embed_splits(base, base_tokens, hardware, call.report)
+
+
+@stored
+def data_checks(posts: Posts, base_embeddings: Embeddings, split_seed: int) -> DataChecks:
+    """Labels that look wrong, and posts that are nearly the same."""
+    from labkit.evaluation.data_checks import check
+
+    return check(posts, base_embeddings, split_seed)
 
 
 @stored
@@ -222,6 +230,21 @@ def behaviours(
 
 
 @stored
+def mistakes(
+    fine_tuned: FineTuned,
+    posts: Posts,
+    predictions: Predictions,
+    max_length: int,
+    hardware: Hardware,
+) -> tuple[Explained, ...]:
+    """The fine-tuned model's surest mistakes: shortest text still wrong, nearest train posts."""
+    from labkit.evaluation.mistakes import explain
+    from labkit.model.encoding import load_logits
+
+    return explain(posts, predictions, load_logits(fine_tuned.folder, max_length, hardware))
+
+
+@stored
 def separation(
     posts: Posts, base_embeddings: Embeddings, predictions: Predictions, seed: int
 ) -> Separations:
@@ -274,22 +297,3 @@ def run(config: LabConfig, store: Store, **options: Any) -> Run:
     `options` are those of `Run`: `replace` puts values or functions in the place of stages.
     """
     return Run(GRAPH, config.values(), store, **options)
-
-
-def check_inputs(lab: Run) -> None:
-    """Look at what can be checked without torch: the posts and the checkpoints' files.
-
-    Raises LabError for anything a user can mend.
-    """
-    recipe, count = lab.settings["recipe"], processes.place().count
-    if recipe.max_length > lab.base.max_length:
-        raise LabError(
-            f"--lab-max-length {recipe.max_length}: base model {lab.base.name} has positions "
-            f"for {lab.base.max_length} tokens; ask for at most that many"
-        )
-    if recipe.batch_size % count:
-        raise LabError(
-            f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
-            f"ask for a multiple of {count}"
-        )
-    _ = lab.posts, lab.nli

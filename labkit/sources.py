@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from labkit.errors import LabError
+from labkit.plumbing import processes
 from labkit.plumbing.runner import stage
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from labkit.data.files import DataFiles
     from labkit.model.checkpoints import Checkpoint
     from labkit.plumbing.hardware import Hardware
+    from labkit.plumbing.runner import Run
 
 
 @stage
@@ -62,3 +65,22 @@ def commit() -> str | None:
     from labkit.release.lineage import commit
 
     return commit()
+
+
+def check_inputs(lab: Run) -> None:
+    """Look at what can be checked without torch: the posts and the checkpoints' files.
+
+    Raises LabError for anything a user can mend.
+    """
+    recipe, count = lab.settings["recipe"], processes.place().count
+    if recipe.max_length > lab.base.max_length:
+        raise LabError(
+            f"--lab-max-length {recipe.max_length}: base model {lab.base.name} has positions "
+            f"for {lab.base.max_length} tokens; ask for at most that many"
+        )
+    if recipe.batch_size % count:
+        raise LabError(
+            f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
+            f"ask for a multiple of {count}"
+        )
+    _ = lab.posts, lab.nli

@@ -5,12 +5,20 @@ from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
 from labkit.answers.behaviours import behaviour_table, behaviour_values, flip_table, flip_texts
-from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.data.posts import Posts
+from labkit.answers.mistakes import (
+    confident_mistakes,
+    explained_table,
+    slice_accuracies,
+    slice_table,
+    weak_table,
+)
+from labkit.data.posts import Embeddings, Posts
+from labkit.evaluation.findings import DataChecks, Explained
 from labkit.evaluation.intervals import Estimate, calibration, confusion
 from labkit.evaluation.metrics import Draws, Evaluation, Evaluations, best_zero_shot
 from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
+from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Table
@@ -22,9 +30,12 @@ from labkit.report.wording import percent, percent_interval, with_interval
 def answer(
     posts: Posts,
     evaluations: Evaluations,
+    base_embeddings: Embeddings,
     predictions: Predictions,
     separation: Separations,
     behaviours: tuple[Outcome, ...],
+    mistakes: tuple[Explained, ...],
+    data_checks: DataChecks,
     seed: int,
 ) -> Answer:
     labels, truth = posts.labels, posts.truth.test
@@ -33,6 +44,7 @@ def answer(
     before, after = separation.before, separation.after
     probe = evaluations["embedding_logistic"]
     slices = slice_accuracies(posts, tuned)
+    weak = find_weak_slices(list(posts.test["text"]), base_embeddings.test, tuned.correct, seed)
     sureness = calibration(softmax(logits.astype(np.float64), axis=-1), truth, seed)
     matrices = {
         evaluation.name: confusion(truth, evaluation.predicted, len(labels))
@@ -75,6 +87,8 @@ def answer(
                 labels,
             ),
             confident_mistakes(posts, tuned, logits),
+            *explained_table(posts, mistakes, data_checks),
+            *weak_table(weak),
             plots.reliability(sureness, tuned.name),
             behaviour_table(behaviours),
             *flip_table(behaviours, labels),

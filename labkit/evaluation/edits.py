@@ -144,9 +144,9 @@ def lengthen(text: str, pick: Pick) -> str:
     """A sentence that says nothing about any topic, at the end, in front, or between."""
     parts = sentences_of(text)
     at = (len(parts), *range(len(parts)))[pick(len(parts) + 1)]
-    return " ".join(
-        part.strip() for part in (*parts[:at], NEUTRAL[pick(len(NEUTRAL))], *parts[at:])
-    )
+    before, sentence, after = "".join(parts[:at]), NEUTRAL[pick(len(NEUTRAL))], "".join(parts[at:])
+    gap = "" if after[:1].isspace() else " "
+    return f"{before} {sentence}{gap}{after}".strip()
 
 
 def renumber(text: str, pick: Pick) -> str:

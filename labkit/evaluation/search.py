@@ -25,9 +25,9 @@ from labkit.plumbing.progress import Report, ignore
 
 TOKENS = 64  # of a post at most: a case takes little time, and two posts fit one text
 POSTS = 160  # of the test split, of which the sample is made
-DRAWS = 24  # cases of the search, judged in one go
+DRAWS = 16  # cases of the search, judged in one go
 WEAKEST = 12  # posts that the search draws from
-SHRINKS = 30  # cases tried at most on the way to a small failure
+SHRINKS = 24  # cases tried at most on the way to a small failure
 
 
 def beginnings_of(

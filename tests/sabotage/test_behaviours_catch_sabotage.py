@@ -19,6 +19,7 @@ from labkit.evaluation.search import DRAWS, SHRINKS, draw_cases, examine, examin
 from labkit.model.checkpoints import load_classifier
 from labkit.model.encoding import classify
 from labkit.plumbing import results
+from tests.running import run_python
 from tests.sabotage.sabotages import SEED, TOPICS
 from tests.subjects import LABELS
 
@@ -206,3 +207,14 @@ def test_a_gate_reads_no_behaviour_that_few_posts_have_a_case_for():
     assert values["invariance_high"] == 0.05
     values = behaviour_values([outcome("case", 80, 0.05), outcome("numbers", 40, 0.4)])
     assert values["invariance_high"] == 0.4
+
+
+def test_an_answer_from_the_store_loads_no_search():
+    """Its imports would be waited for in every warm run."""
+    done = run_python(
+        "-c",
+        "import sys, labkit.answers.compare, labkit.answers.training_data; "
+        "print([name for name in ('hypothesis', 'labkit.evaluation.search', 'torch') "
+        "if name in sys.modules])",
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
