@@ -16,8 +16,8 @@ from labkit.evaluation.findings import Explained, Neighbour
 from labkit.model.predictions import Predictions
 
 Model = Callable[[list[str]], np.ndarray]  # texts to logits (texts, classes), in one go
-EXPLAINED = 8  # mistakes, the most confident ones
-LOOKS = 160  # texts that the model is asked about for each of them
+EXPLAINED = 5  # mistakes, the most confident ones
+LOOKS = 80  # texts that the model is asked about for each of them
 
 
 def explain(posts: Posts, predictions: Predictions, model: Model) -> tuple[Explained, ...]:

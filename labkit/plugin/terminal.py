@@ -149,6 +149,9 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
     for difference in session.comparison.differences:
         for line in _wrap(f"   not the same {difference}", "      "):
             yield line, {"yellow": True}
+    for sentence in session.flips.sentences if session.flips else ():
+        for line in _wrap(f"   {sentence}", "      "):
+            yield line, {}
 
 
 def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labkit import lab
 from labkit.config import DataSource
 from labkit.evaluation.data_checks import check, judge_labels, near_copies, suspects
-from labkit.evaluation.mistakes import explain, nearest, shorten
+from labkit.evaluation.mistakes import EXPLAINED, explain, nearest, shorten
 from labkit.model.encoding import load_logits
 from labkit.plumbing.store import Store
 from tests.subjects import LABELS, make_post, write_dataset
@@ -166,15 +166,19 @@ def test_mistakes_are_explained_surest_first_with_their_neighbours(tiny_lab):
         return np.tile(logits[0], (len(texts), 1))
 
     found = explain(tiny_lab.posts, tiny_lab.predictions, model)
-    assert ([one.row for one in found] and len(found) <= len(wrong)) or not len(wrong)
+    assert len(found) == min(EXPLAINED, len(wrong))
     assert [one.confidence for one in found] == sorted((o.confidence for o in found), reverse=True)
     for one in found:
         truth = tiny_lab.posts.truth
+        assert one.alike is not None
+        assert one.against is not None
         assert truth.train[one.alike.row] == truth.test[one.row]
         assert truth.train[one.against.row] == one.answer
 
 
 def test_the_nearest_is_one_of_those_asked_for():
     others = np.eye(3)
-    assert nearest(np.array([0.9, 0.1, 0.0]), others, np.array([False, True, True])).row == 1
+    found = nearest(np.array([0.9, 0.1, 0.0]), others, np.array([False, True, True]))
+    assert found is not None
+    assert found.row == 1
     assert nearest(np.array([0.9, 0.1, 0.0]), others, np.zeros(3, dtype=bool)) is None
