@@ -1,4 +1,4 @@
-"""`labkit` on the command line: fine-tune, predict, try, verify.
+"""`labkit` on the command line: fine-tune, predict, try, verify, reproduce.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -83,6 +83,17 @@ def parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("model", type=Path, metavar="FOLDER", help="a model that the lab saved")
     verify.add_argument("--dataset", metavar="PATH", help="where the data lies now")
+    again = commands.add_parser(
+        "reproduce",
+        help="train a model anew from its lineage.json, and compare",
+        description="Train anew from lineage.json alone: same data by fingerprint, same base model by "
+        "digest, same recipe. Exits with 0 where the weights are identical to the bit, with 3 where "
+        "every test post has the same answer, with 1 where the model differs or cannot be made of "
+        "the same. What is not as it was then is listed.",
+    )
+    again.add_argument("model", type=Path, metavar="FOLDER", help="a model that the lab saved")
+    again.add_argument("--dataset", metavar="PATH", help="where the data lies now")
+    again.add_argument("--base-model", metavar="PATH", help="where the base model lies now")
     return top
 
 
@@ -90,7 +101,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. A user's mistake ends with one line and code 2."""
     top = parser()
     args = top.parse_args(argv)
-    run = {"fine-tune": run_fine_tune, "predict": run_predict, "try": run_try, "verify": run_verify}
+    run = {
+        "fine-tune": run_fine_tune,
+        "predict": run_predict,
+        "try": run_try,
+        "verify": run_verify,
+        "reproduce": run_reproduce,
+    }
     try:
         return run[args.command](args)
     except LabError as error:
@@ -257,6 +274,18 @@ def run_verify(args: argparse.Namespace) -> int:
     for finding in findings:
         print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.what}")
     return 0 if all(finding.holds for finding in findings) else 1
+
+
+def run_reproduce(args: argparse.Namespace) -> int:
+    """Print what came out, and what is not as it was."""
+    from labkit.runs.reproduce import reproduce
+
+    with tempfile.TemporaryDirectory(prefix="labkit-reproduce-") as scratch:
+        found = reproduce(args.model, args.dataset, args.base_model, Path(scratch), Lines())
+    print(found.verdict)
+    for difference in found.differences:
+        print(f"not as it was: {difference}")
+    return found.code
 
 
 if __name__ == "__main__":

@@ -7,20 +7,23 @@ from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
 from labkit.answers import verdicts
-from labkit.answers.behaviours import (
-    behaviour_table,
-    behaviour_values,
-    counter_examples,
-    not_applicable,
+from labkit.answers.behaviours import behaviour_table, behaviour_values, flip_table, flip_texts
+from labkit.answers.mistakes import (
+    confident_mistakes,
+    explained_table,
+    slice_accuracies,
+    slice_table,
+    weak_table,
 )
-from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.data.posts import Posts
-from labkit.evaluation.behaviour import Outcome
+from labkit.data.posts import Embeddings, Posts
 from labkit.evaluation.calibration import Calibration
 from labkit.evaluation.comparison import Paired, against, all_against
+from labkit.evaluation.findings import DataChecks, Explained
 from labkit.evaluation.intervals import confusion
 from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method
+from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
+from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Point, Table
@@ -32,9 +35,12 @@ from labkit.report.wording import percent, with_interval
 def answer(
     posts: Posts,
     evaluations: Evaluations,
+    base_embeddings: Embeddings,
     predictions: Predictions,
     separation: Separations,
     behaviours: tuple[Outcome, ...],
+    mistakes: tuple[Explained, ...],
+    data_checks: DataChecks,
     seed: int,
 ) -> Answer:
     labels, truth = posts.labels, posts.truth
@@ -71,6 +77,7 @@ def answer(
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
     by_slice = slice_accuracies(posts, tuned)
+    weak = find_weak_slices(list(posts.test["text"]), base_embeddings.test, tuned.correct, seed)
     blocks: list[Block] = [
         plots.comparison(list(evaluations.values())),
         plots.confusion_matrix(
@@ -85,12 +92,15 @@ def answer(
         plots.reliability(found.own, tuned.name),
         *([slice_table(tuned, by_slice)] if by_slice else []),
         confident_mistakes(posts, tuned, logits.test),
+        *explained_table(posts, mistakes, data_checks),
+        *weak_table(weak),
         comparison_table(evaluations, labels, seed),
         paired_table(all_against(evaluations, PROBE, seed), probe),
         sureness_table(found),
         classification_report(tuned, truth.test, labels),
         behaviour_table(behaviours),
-        *counter_examples(behaviours, labels),
+        *flip_table(behaviours, labels),
+        *flip_texts(behaviours, labels),
     ]
     return Answer(
         "compare",
@@ -98,7 +108,6 @@ def answer(
         sentence(posts, evaluations, separation, found, seed),
         values,
         tuple(blocks),
-        not_applicable=not_applicable(labels),
     )
 
 

@@ -74,6 +74,26 @@ def encode(
     return ids
 
 
+def beginnings(tokenizer: "PreTrainedTokenizerFast", texts: Sequence[str], limit: int) -> list[str]:
+    """Each text up to `limit` tokens of its own, without a word that would be cut in two."""
+    spans = tokenizer(
+        list(texts),
+        add_special_tokens=False,
+        truncation=True,
+        max_length=limit,
+        return_offsets_mapping=True,
+    )["offset_mapping"]
+    return [
+        _up_to(text, ends[-1][1]) if ends else "" for text, ends in zip(texts, spans, strict=True)
+    ]
+
+
+def _up_to(text: str, end: int) -> str:
+    if end < len(text) and not text[end].isspace() and " " in text[:end].strip():
+        return text[:end].rpartition(" ")[0]
+    return text[:end]
+
+
 def cut(ids: list[int], max_length: int) -> list[int]:
     """At most `max_length` ids of a single text, the last of them [SEP] as before."""
     return ids if len(ids) <= max_length else [*ids[: max_length - 1], ids[-1]]

@@ -14,7 +14,14 @@ from labkit.errors import LabError
 from labkit.evaluation import gates
 from labkit.exercises import BY_ID
 from labkit.plugin import options
-from labkit.plugin.outcome import NOT_PINNED, REPORT_ONLY, Results, finish
+from labkit.plugin.outcome import (
+    NOT_PINNED,
+    REPORT_ONLY,
+    Results,
+    finish,
+    send_predictions,
+    take_predictions,
+)
 from labkit.plugin.session import SESSION
 from labkit.plugin.setup import new_session, refuse_lost_root, show_gates
 from labkit.plugin.terminal import (
@@ -168,6 +175,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     lab_session = config.stash.get(SESSION, None)
     if lab_session is not None and hasattr(config, "workeroutput"):
         config.workeroutput["lab"] = lab_session.pack()
+        config.workeroutput["predictions"] = send_predictions(lab_session)
     result = yield
     if lab_session is None or config.option.collectonly or hasattr(config, "workeroutput"):
         return result
@@ -185,6 +193,7 @@ def pytest_testnodedown(node: Any, error: Any) -> None:
     packed = getattr(node, "workeroutput", {}).get("lab")
     if packed:
         node.config.stash[SESSION].absorb(packed)
+        take_predictions(node.config.stash[SESSION], node.workeroutput["predictions"])
 
 
 def pytest_terminal_summary(

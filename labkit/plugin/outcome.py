@@ -1,15 +1,20 @@
 """What became of the tests, and of the run as a whole."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from labkit.plugin.session import LabSession, TestResult
 from labkit.plumbing.files import write_files
-from labkit.plumbing.results import plain
+from labkit.plumbing.results import plain, rebuild
 from labkit.runs import history
 from labkit.runs.history import Record
+
+if TYPE_CHECKING:
+    from labkit.runs.post_by_post import Kept
 
 REPORT_ONLY = "--lab-report-only"
 NOT_PINNED = pytest.StashKey[str]()
@@ -57,15 +62,51 @@ def finish(config: pytest.Config, session: LabSession) -> str:
     """
     from labkit.release.lineage import commit
     from labkit.report import page
+    from labkit.runs import post_by_post
 
+    kept = session.kept or predictions_of(session)
+    if session.baseline and kept:
+        asked = Path(config.invocation_params.dir, config.option.lab_compare)
+        places = (asked.parent, session.reports)
+        session.flips = post_by_post.against(
+            session.baseline, kept, session.lab.posts, session.tolerances, places
+        )
     page.write(session, session.folder)
     names = ("answers.json", "summary.md", page.PAGE)
     if not session.answers:
         return ""
     record = session.record(session.passed, commit(config.invocation_params.dir))
+    if kept:
+        record = replace(record, predictions=kept.save(session.reports))
     record.append(session.reports)
     session.track([session.folder / name for name in names])
-    return "" if config.option.lab_pin is None else pin(record, pin_file(config, session.reports))
+    if config.option.lab_pin is None:
+        return ""
+    reason = pin(record, pin_file(config, session.reports))
+    if kept and not reason:
+        kept.save(pin_file(config, session.reports).parent)
+    return reason
+
+
+def predictions_of(session: LabSession) -> "Kept | None":
+    """The answers to the test posts, where this very process has asked the model for them."""
+    from labkit.runs import post_by_post
+
+    asked = "lab" in vars(session) and "predictions" in session.lab.entries
+    return post_by_post.of(session.lab) if asked else None
+
+
+def send_predictions(session: LabSession) -> Any:
+    """What a pytest-xdist worker sends to the controller of them: builtin types only."""
+    return plain(predictions_of(session))
+
+
+def take_predictions(session: LabSession, sent: Any) -> None:
+    """Take in what a worker sent."""
+    if sent:
+        from labkit.runs.post_by_post import Kept
+
+        session.kept = rebuild(Kept, sent)
 
 
 def pin_file(config: pytest.Config, reports: Path) -> Path:

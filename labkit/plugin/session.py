@@ -24,6 +24,7 @@ from labkit.runs.tracking import Run as TrackedRun
 if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
     from labkit.report.answer import Answer
+    from labkit.runs.post_by_post import Kept, Shown
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,8 @@ class LabSession:
 
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
     them; an exercise whose stages failed is asked and not answered. `modules` are the files of
-    their tests. `limits` are the thresholds by gate name; `baseline` is the run to compare with.
+    their tests. `limits` are the thresholds by gate name; `baseline` is the run to compare with, `kept` this run's answers to its
+    test posts, `flips` what comparing these with the baseline's gave.
     """
 
     config: LabConfig
@@ -70,6 +72,8 @@ class LabSession:
     tracker: TrackedRun | None = None
     limits: Mapping[str, float] = field(default_factory=dict)
     baseline: Record | None = None
+    kept: "Kept | None" = None
+    flips: "Shown | None" = None
     remarks: tuple[str, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)

@@ -151,6 +151,9 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
     for difference in session.comparison.differences:
         for line in _wrap(f"   not the same {difference}", "      "):
             yield line, {"yellow": True}
+    for sentence in session.flips.sentences if session.flips else ():
+        for line in _wrap(f"   {sentence}", "      "):
+            yield line, {}
 
 
 def skip_lines(session: LabSession) -> Iterator[Line]:

@@ -34,6 +34,7 @@ class Record:
     recipe: dict[str, Any]
     passed: bool
     values: dict[str, dict[str, Any]]
+    predictions: str | None = None  # the name of the file that has them (`post_by_post`)
 
     def append(self, folder: Path) -> None:
         """Add the record as one line to the history in `folder`."""
@@ -65,6 +66,8 @@ METRICS = (
     Metric("fine_tuned_macro_f1", "fine_tune", True, 0.01),
     Metric("margin", "fine_tune", True, 0.01),
     Metric("silhouette_after", "compare", True, 0.05),
+    Metric("calibration_error", "compare", False, 0.02),
+    Metric("invariance_high", "compare", False, 0.05),
     Metric("size_ratio", "save_and_track", False, 0.01),
     Metric("reload_difference", "save_and_track", False, 1e-5),
 )

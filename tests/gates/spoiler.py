@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from labkit.data.posts import Posts
-from labkit.evaluation.behaviour import Outcome, behaviours_of, examine_all
+from labkit.evaluation.behaviour import behaviours_of
 from labkit.evaluation.gates import GATES, gates_of
+from labkit.evaluation.outcomes import Outcome
+from labkit.evaluation.search import examine_all, sample_of
 from labkit.plugin import SESSION
 from labkit.report.answer import Answer
 from tests.sabotage.sabotages import SEED, damaged, leak, not_a_number
@@ -32,7 +34,8 @@ class WrongStages:
 
     @pytest.fixture(scope="session")
     def behaviours(self, posts: Posts) -> tuple[Outcome, ...]:
-        return examine_all(behaviours_of(posts.labels), not_a_number, SEED)
+        sample = sample_of(posts.test["text"], posts.truth.test, not_a_number, SEED)
+        return examine_all(behaviours_of(posts.labels), not_a_number, sample, SEED)
 
 
 class NoNumbers:
