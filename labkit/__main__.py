@@ -233,9 +233,10 @@ def run_verify(args: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory(prefix="labkit-verify-") as scratch:
         findings = list(verify(args.model, args.dataset, Path(scratch)))
+    marks = {True: "ok  ", False: "FAIL", None: "?   "}
     for finding in findings:
-        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.what}")
-    return 0 if all(finding.holds for finding in findings) else 1
+        print(f"{marks[finding.holds]} {finding.what}")
+    return 1 if any(finding.holds is False for finding in findings) else 0
 
 
 if __name__ == "__main__":

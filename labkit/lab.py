@@ -19,6 +19,7 @@ from labkit.errors import LabError
 from labkit.plumbing import processes
 from labkit.plumbing.runner import Run, graph_of, stage, stored
 from labkit.plumbing.store import Store
+from labkit.profiles import check_label_texts
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -290,4 +291,5 @@ def check_inputs(lab: Run) -> None:
             f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
             f"ask for a multiple of {count}"
         )
-    _ = lab.posts, lab.nli
+    check_label_texts(lab.settings["config"], lab.posts.labels)
+    _ = lab.nli

@@ -26,7 +26,7 @@ from labkit.config import (
     settings_of,
 )
 from labkit.errors import LabError
-from labkit.profiles import PROFILES
+from labkit.profiles import PROFILES, check_label_texts
 from labkit.runs.tracking import NONE, RUNS
 
 Parser = Callable[[str], Any]
@@ -263,17 +263,9 @@ def apply(profile: LabConfig, settings: Mapping[str, Any]) -> LabConfig:
         recipe=_override(profile.recipe, settings),
         **changed,
     )
-    check_label_texts(config.selection.labels, settings.get("label-text") or {})
+    if config.selection.labels:
+        check_label_texts(config, config.selection.labels)
     return config
-
-
-def check_label_texts(labels: tuple[str, ...], given: Mapping[str, str]) -> None:
-    """Raise LabError for the wording of a label that is not asked for."""
-    for label in given:
-        if labels and label not in labels:
-            raise LabError(
-                f"--lab-label-text {label}=...: no such label; the labels are {', '.join(labels)}"
-            )
 
 
 def _override(part: Any, settings: Mapping[str, Any]) -> Any:

@@ -75,6 +75,14 @@ def together(device: str) -> Iterator[None]:
     torch.distributed.destroy_process_group()
 
 
+def wait_for_all() -> None:
+    """Wait until every process has come here; alone, go on."""
+    if place().count > 1:
+        import torch
+
+        torch.distributed.barrier()
+
+
 def tell(key: str | None) -> str | None:
     """What the first process tells all: a key of the store, or None. The others' own is ignored.
 

@@ -69,9 +69,13 @@ def name_classes(axes: Axes, labels: Sequence[str], at: Sequence[float]) -> None
 
 
 def short(label: str) -> str:
-    """The label, or its beginning and end: labels that differ late can still be told apart."""
+    """The label, or its beginning and end: labels that differ late can still be told apart.
+
+    What stands between two dollar signs would be set as a formula.
+    """
     half = LABEL_LENGTH // 2
-    return label if len(label) <= LABEL_LENGTH else f"{label[: half - 1]}…{label[-half:]}"
+    shown = label if len(label) <= LABEL_LENGTH else f"{label[: half - 1]}…{label[-half:]}"
+    return shown.replace("$", r"\$")
 
 
 def figure_of(canvas: Canvas, title: str, alt: str) -> Figure:
