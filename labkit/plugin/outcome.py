@@ -13,6 +13,7 @@ from labkit.runs.history import Record
 
 REPORT_ONLY = "--lab-report-only"
 NOT_PINNED = pytest.StashKey[str]()
+NOT_WRITTEN = pytest.StashKey[str]()  # why there is no report, where there is none
 
 
 def result_of(report: pytest.TestReport) -> TestResult:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
+from labkit.errors import visible
 from labkit.exercises import BY_ID
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 PAGE = "lab.html"
 TITLE = "ML Lab 09: Fine-Tune a Model"
 LONGEST = 4000  # characters of a post or listing that the page shows
+# Characters that mean something in Markdown, and what shows them: behind a mark of zero width no
+# name and no number is looked up.
+MARKUP = {c: f"\\{c}" for c in "\\`*_[]|~"} | {"#": "\\#\u200b", "@": "@\u200b", "$": "&#36;"}
 CSS_PIXEL = 2  # pixels of a plot for one of the page, so that it is crisp on dense screens
 
 
@@ -55,9 +59,13 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text for one cell of a Markdown table, without any markup of its own."""
-    line = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in line)
+    """Text for one cell of a Markdown table, without any markup of its own.
+
+    Nor what GitHub makes of plain text: mentions, references, links, formulas.
+    """
+    line = html.escape(visible(" ".join(text.split())), quote=False)
+    shown = "".join(MARKUP.get(c, c) for c in line)
+    return shown.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def png_size(png: str) -> tuple[int, int]:
