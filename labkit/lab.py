@@ -17,7 +17,6 @@ from labkit import sources
 from labkit.config import LabConfig
 from labkit.plumbing.runner import Run, graph_of, stage, stored
 from labkit.plumbing.store import Store
-from labkit.sources import check_inputs as check_inputs  # of a run, before anything is computed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -88,6 +88,7 @@ def check_inputs(lab: Run) -> None:
     Raises LabError for anything a user can mend.
     """
     from labkit.evaluation.wordings import wordings
+    from labkit.profiles import check_label_texts
 
     recipe, count = lab.settings["recipe"], processes.place().count
     if recipe.max_length > lab.base.max_length:
@@ -102,5 +103,6 @@ def check_inputs(lab: Run) -> None:
         )
     if recipe.choice == "fit" and count > 1:
         raise LabError(f"--lab-recipe fit: it tries recipes in one process, and here are {count}")
+    check_label_texts(lab.settings["config"], lab.posts.labels)
     wordings(lab.posts.labels, lab.settings["label_texts"])
     _ = lab.nli

@@ -6,6 +6,7 @@ Nothing at the top of this module imports torch, so `pytest --help` and `--colle
 
 import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from labkit.exercises import BY_ID
 from labkit.plugin import options
 from labkit.plugin.outcome import (
     NOT_PINNED,
+    NOT_WRITTEN,
     REPORT_ONLY,
     Results,
     finish,
@@ -32,8 +34,12 @@ from labkit.plugin.terminal import (
     skip_lines,
     verdict_lines,
 )
+from labkit.plumbing.files import check_writable
 from labkit.plumbing.hardware import share_cpus
 from labkit.plumbing.processes import place
+from labkit.runs import history
+
+REPORT = ("answers.json", "summary.md", "lab.html")
 
 pytest_plugins = ("labkit.plugin.fixtures", "labkit.plugin.html")
 
@@ -68,13 +74,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help:
         return
     worker = getattr(config, "workerinput", {})
-    share_cpus(worker.get("workercount", 1))
-    if place().count > 1:
-        raise pytest.UsageError(
-            "a launcher started several processes, and pytest is one; train with `labkit "
-            "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
-        )
     try:
+        share_cpus(worker.get("workercount", 1))
+        if place().count > 1:
+            raise LabError(
+                "a launcher started several processes, and pytest is one; train with `labkit "
+                "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
+            )
         config.stash[SESSION] = new_session(config, worker)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
@@ -109,9 +115,8 @@ def check_inputs(config: pytest.Config) -> None:
     from labkit.release.model_folder import check_target
 
     session = config.stash[SESSION]
-    if config.cache is not None:
-        config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
     try:
+        check_outputs(config)
         sources.check_inputs(session.lab)
         if not session.measures_its_own:
             check_target(session.model)
@@ -119,6 +124,18 @@ def check_inputs(config: pytest.Config) -> None:
             session.tracker.begin()
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def check_outputs(config: pytest.Config) -> None:
+    """Raise LabError for a folder or file that the run could not write in the end."""
+    session = config.stash[SESSION]
+    check_writable(session.cache)
+    if config.cache is not None:
+        config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
+    check_writable(session.reports, (*REPORT, history.FILE, history.BASELINE))
+    check_writable(session.reports / "partial", REPORT)
+    if page := config.getoption("htmlpath", None):  # pytest-html's
+        check_writable(Path(page).absolute().parent, (Path(page).name,))
 
 
 def pytest_configure_node(node: Any) -> None:
@@ -182,7 +199,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     if not lab_session.asked:
         return result
     lab_session.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-    config.stash[NOT_PINNED] = finish(config, lab_session)
+    try:
+        config.stash[NOT_PINNED] = finish(config, lab_session)
+    except (
+        OSError
+    ) as error:  # the disk is full, or was taken away: the answers are shown all the same
+        config.stash[NOT_WRITTEN] = str(error)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     if session.exitstatus == pytest.ExitCode.OK and not config.option.lab_report_only:
         session.exitstatus = pytest.ExitCode(0 if lab_session.holds else 1)
     return result
@@ -213,5 +236,8 @@ def pytest_terminal_summary(
         terminalreporter.write_line(line, **markup)
     if reason := config.stash.get(NOT_PINNED, ""):
         terminalreporter.write_line(f"not pinned as the baseline: {reason}", red=True)
+    if reason := config.stash.get(NOT_WRITTEN, ""):
+        terminalreporter.write_line(f"no report was written: {reason}", red=True)
+        return
     for line, markup in closing_lines(session):
         terminalreporter.write_line(line, **markup)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from labkit.errors import visible
 from labkit.evaluation.gates import GateResult
 from labkit.exercises import BY_ID, stage_words
 from labkit.plugin.session import LabSession
@@ -72,6 +73,7 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """A line that stays, below what pytest has written."""
+        line = visible(line)
         with self._uncaptured():
             if reporter := self._reporter():
                 reporter.ensure_newline()
@@ -88,7 +90,7 @@ class TerminalProgress:
         if reporter is not None and self._is_live():
             with self._uncaptured():
                 reporter.ensure_newline()
-                reporter.write_raw(CLEAR + line[:WIDTH], flush=True)
+                reporter.write_raw(CLEAR + visible(line)[:WIDTH], flush=True)
 
 
 def header(session: LabSession) -> list[str]:
@@ -120,7 +122,8 @@ def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
             yield "", {}
         elif verbosity < 0:
             mark = "ok  " if answer.holds else "FAIL"
-            yield f"{exercise.number}  {mark} {answer.headline}"[:WIDTH], _colour(answer.holds)
+            headline = visible(answer.headline)
+            yield f"{exercise.number}  {mark} {headline}"[:WIDTH], _colour(answer.holds)
         else:
             yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
     for name in session.unanswered:
@@ -143,8 +146,9 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
         return
     baseline = session.comparison.baseline
     for remark in session.remarks:
-        yield remark, {"yellow": True}
-    yield f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):", {"bold": True}
+        yield visible(remark), {"yellow": True}
+    against = f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):"
+    yield visible(against), {"bold": True}
     for change in session.comparison.changes:
         for line in _wrap(f"   {change.shown}", "      "):
             yield line, _colour(not change.regressed) if change.regressed else {}
@@ -185,7 +189,7 @@ def _side_by_side(
     number: int, headline: str, gates: tuple[GateResult, ...], left: int
 ) -> Iterator[Line]:
     """The headline wrapped in the left column, one gate to a line in the right one."""
-    words = textwrap.wrap(headline, left)
+    words = textwrap.wrap(visible(headline), left)
     for row in range(max(len(words), len(gates))):
         label = f"{number}" if row == 0 else ""
         text = words[row] if row < len(words) else ""
@@ -207,4 +211,4 @@ def _colour(holds: bool) -> dict[str, bool]:
 
 
 def _wrap(text: str, rest: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=rest)
+    return textwrap.wrap(visible(text), WIDTH, subsequent_indent=rest)
