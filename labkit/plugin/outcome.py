@@ -5,14 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from labkit.plugin.options import REPORT_ONLY
 from labkit.plugin.session import LabSession, TestResult
+from labkit.plugin.stash import REPORTS
 from labkit.plumbing.files import write_files
 from labkit.plumbing.results import plain
 from labkit.runs import history
 from labkit.runs.history import Record
-
-REPORT_ONLY = "--lab-report-only"
-NOT_PINNED = pytest.StashKey[str]()
 
 
 def result_of(report: pytest.TestReport) -> TestResult:
@@ -39,15 +38,9 @@ def result_of(report: pytest.TestReport) -> TestResult:
     )
 
 
-class Results:
-    """Keeps what becomes of each test; under xdist in the controller as well."""
-
-    def __init__(self, session: LabSession) -> None:
-        self.session = session
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or not report.passed:
-            self.session.tests.append(result_of(report))
+def results(config: pytest.Config) -> list[TestResult]:
+    """What became of each test so far."""
+    return [result_of(report) for report in config.stash[REPORTS].seen]
 
 
 def finish(config: pytest.Config, session: LabSession) -> str:

@@ -1,6 +1,6 @@
 """One run of the lab inside pytest: its settings, its stages, its answers, its verdict.
 
-The plugin's hooks are thin and ask here; nothing below knows of pytest but the key of its stash.
+The plugin's hooks are thin and ask here; nothing below knows of pytest.
 """
 
 import datetime
@@ -10,8 +10,6 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import pytest
 
 from labkit.config import LabConfig
 from labkit.evaluation.gates import GateResult
@@ -288,6 +286,3 @@ class LabSession:
         for name, (reused, seconds) in packed["stages"].items():
             if name not in self.absorbed or not reused:
                 self.absorbed[name] = Stage(reused, seconds)
-
-
-SESSION = pytest.StashKey[LabSession]()

@@ -3,8 +3,9 @@
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.evaluation.gates import GateResult
@@ -104,6 +105,39 @@ def header(session: LabSession) -> list[str]:
         f"results: {results}",
     )
     return [wrapped for line in lines for wrapped in _wrap(f"lab: {line}", "     ")]
+
+
+def nothing_asked(typed: Sequence[str]) -> str:
+    """What to say where options of the lab were typed and no test asked for it."""
+    return (
+        f"lab: nothing was measured, whatever {', '.join(typed)} may ask: no test that ran takes "
+        "a fixture of the lab; `labkit init FOLDER` writes the six exercises"
+    )
+
+
+def write_outcome(
+    reporter: "pytest.TerminalReporter", session: LabSession, not_pinned: str
+) -> None:
+    """Answers, verdict, comparison, and where the report lies."""
+    reporter.section(f"{len(session.asked)} questions, measured")
+    lines = (
+        *answer_table(session, reporter.verbosity),
+        *verdict_lines(session),
+        *comparison_lines(session),
+    )
+    for line, markup in lines:
+        reporter.write_line(line, **markup)
+    if not_pinned:
+        reporter.write_line(f"not pinned as the baseline: {not_pinned}", red=True)
+    reporter.write_line(f"report: {shortest(session.page)}")
+
+
+def shortest(path: Path) -> str:
+    """The path as seen from here, or in full where it lies elsewhere."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
 
 
 def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:

@@ -12,7 +12,7 @@ import pytest
 from labkit.data.posts import Posts
 from labkit.evaluation.behaviour import Outcome, behaviours_of, examine_all
 from labkit.evaluation.gates import GATES, gates_of
-from labkit.plugin import SESSION
+from labkit.plugin.stash import SESSION
 from labkit.report.answer import Answer
 from tests.sabotage.sabotages import SEED, damaged, leak, not_a_number
 
