@@ -1,4 +1,4 @@
-"""`labkit` on the command line: fine-tune, predict, verify.
+"""`labkit` on the command line: init, fine-tune, predict, verify.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import profiles
+from labkit import __version__, profiles, project
 from labkit.config import LabConfig, ModelSource
 from labkit.errors import LabError
 from labkit.plugin import options, settings_file
@@ -43,7 +43,9 @@ class Lines:
 def parser() -> argparse.ArgumentParser:
     """The commands with their options."""
     top = argparse.ArgumentParser("labkit", description="Fine-tune, use and check a classifier.")
+    top.add_argument("--version", action="version", version=f"labkit {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    project.declare(commands)
     train = commands.add_parser(
         "fine-tune",
         help="train with the lab's recipe and save the model to a folder",
@@ -80,7 +82,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit code. A user's mistake ends with one line and code 2."""
     top = parser()
     args = top.parse_args(argv)
-    run = {"fine-tune": run_fine_tune, "predict": run_predict, "verify": run_verify}
+    run = {
+        "init": project.run,
+        "fine-tune": run_fine_tune,
+        "predict": run_predict,
+        "verify": run_verify,
+    }
     try:
         return run[args.command](args)
     except LabError as error:

@@ -5,12 +5,12 @@ A gate compares one measured number with a threshold. A number that is missing o
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.exercises import BY_ID, TABLE
+from labkit.exercises import BY_ID, TABLE, Exercise
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,7 @@ class Gate:
     low: float = -math.inf
     high: float = math.inf
     of_training: bool = False  # says nothing about a model that was trained elsewhere
-
-    @property
-    def question(self) -> str:
-        """The question of the lab that the gate belongs to."""
-        return BY_ID[self.exercise].question
+    question: str = ""  # of its exercise
 
     @property
     def sign(self) -> str:
@@ -79,31 +75,36 @@ class GateResult:
         )
 
 
-def _gate(exercise: str, entry: Mapping[str, Any]) -> Gate:
+def gate_of(exercise: str, entry: Mapping[str, Any]) -> Gate:
+    """The gate that a table of `labkit/exercises.toml` describes."""
     direction = "at_least" if "at_least" in entry else "at_most"
     rest = {name: value for name, value in entry.items() if name != direction}
     at_least, threshold = direction == "at_least", entry[direction]
     return Gate(exercise=exercise, at_least=at_least, threshold=threshold, **rest)
 
 
-GATES = tuple(_gate(part["id"], entry) for part in TABLE["exercise"] for entry in part["gate"])
+GATES = tuple(
+    gate_of(part["id"], {**entry, "question": part["question"]})
+    for part in TABLE["exercise"]
+    for entry in part["gate"]
+)
 PROFILE_THRESHOLDS: dict[str, dict[str, float]] = TABLE["thresholds"]
 
 
-def gates_of(exercise: str) -> tuple[Gate, ...]:
+def gates_of(exercise: str, gates: Sequence[Gate] = GATES) -> tuple[Gate, ...]:
     """The gates that belong to an exercise, in order."""
-    return tuple(gate for gate in GATES if gate.exercise == exercise)
+    return tuple(gate for gate in gates if gate.exercise == exercise)
 
 
 def thresholds(
-    profile: str, overrides: Mapping[str, float], trains: bool = True
+    profile: str, overrides: Mapping[str, float], trains: bool = True, gates: Sequence[Gate] = GATES
 ) -> dict[str, float]:
-    """Every gate's threshold by name: the user's, else the profile's, else the table's.
+    """Every gate's threshold by name: the user's, else the profile's, else the gate's own.
 
     A run that does not train has no gates of training; settings that it shares with others may.
     Raises LabError for a name that is no gate and for a number that its gate cannot measure.
     """
-    table = {gate.name: gate for gate in GATES}
+    table = {gate.name: gate for gate in gates}
     for name, value in overrides.items():
         if name not in table:
             raise LabError(f"gate {name}: there is no such gate; there are {', '.join(table)}")
@@ -125,11 +126,14 @@ def check_threshold(gate: Gate, value: float) -> None:
 
 
 def judge(
-    exercise: str, values: Mapping[str, Any], limits: Mapping[str, float]
+    exercise: str,
+    values: Mapping[str, Any],
+    limits: Mapping[str, float],
+    gates: Sequence[Gate] = GATES,
 ) -> tuple[GateResult, ...]:
     """Each gate of an exercise that has a threshold in `limits`, with the value measured for it."""
     results = []
-    for gate in gates_of(exercise):
+    for gate in gates_of(exercise, gates):
         if gate.name in limits:
             measured = values.get(gate.name)
             gate = replace(gate, threshold=limits[gate.name])
@@ -137,15 +141,19 @@ def judge(
     return tuple(results)
 
 
-def table_lines(limits: Mapping[str, float]) -> list[str]:
+def table_lines(
+    limits: Mapping[str, float],
+    gates: Sequence[Gate] = GATES,
+    exercises: Mapping[str, Exercise] = BY_ID,
+) -> list[str]:
     """The gates as a table in plain text, by question."""
     lines: list[str] = []
     question = ""
-    for gate in GATES:
+    for gate in gates:
         if gate.name not in limits:
             continue
         if gate.question != question:
             question = gate.question
-            lines += ["", f"{BY_ID[gate.exercise].number}. {question}"]
+            lines += ["", f"{exercises[gate.exercise].number}. {question}"]
         lines.append(f"   {gate.name:<27} {gate.sign} {limits[gate.name]:<8g} {gate.unit}")
     return lines[1:]

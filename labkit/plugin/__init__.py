@@ -13,9 +13,21 @@ from typing import Any
 import pytest
 
 from labkit.plugin import items, options
+from labkit.plugin.hookspecs import HOOKS
 from labkit.plugin.stash import NOT_PINNED, REPORTS, SESSION, STARTED, Reports
 
-pytest_plugins = ("labkit.plugin.fixtures", "labkit.plugin.workers", "labkit.plugin.html")
+pytest_plugins = (
+    "labkit.plugin.fixtures",
+    "labkit.plugin.builtin",
+    "labkit.plugin.workers",
+    "labkit.plugin.html",
+)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from labkit.plugin import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -51,6 +63,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = worker.get("lab_started", time.time())
     config.stash[REPORTS] = reports = Reports()
     config.pluginmanager.register(reports, "labkit-reports")
+    own = [name for name in HOOKS if len(getattr(config.hook, name).get_hookimpls()) > 1]
+    if own and not config.option.help:
+        from labkit.plugin.registry import registry_of
+
+        registry_of(config)
     if options.typed(config.option) and not config.option.help:
         from labkit.plugin import setup
 
@@ -82,11 +99,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip("a gate of training; this model was trained elsewhere")
 
 
-def gate_names(exercise: str) -> list[str]:
-    """Names of an exercise's gates, to parametrize its gate test over."""
-    from labkit.evaluation import gates
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes an exercise's `answer` and a `gate` once for each of its gates."""
+    asks = {"answer", "gate", items.ROOT} <= set(metafunc.fixturenames)
+    if asks and (exercise := items.exercise_of(metafunc.definition)):
+        from labkit.evaluation.gates import gates_of
+        from labkit.plugin.registry import registry_of
 
-    return [gate.name for gate in gates.gates_of(exercise)]
+        found = gates_of(exercise, registry_of(metafunc.config).gates)
+        metafunc.parametrize("gate", [gate.name for gate in found])
 
 
 @pytest.hookimpl(wrapper=True)

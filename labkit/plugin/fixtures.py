@@ -12,7 +12,7 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.lab import GRAPH
-from labkit.plugin.items import ROOT
+from labkit.plugin.items import ROOT, exercise_of
 
 if TYPE_CHECKING:
     from labkit.plugin.session import LabSession
@@ -37,13 +37,13 @@ def lab(_labkit: "LabSession") -> "Run":
     return _labkit.lab
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def answer(request: pytest.FixtureRequest, _labkit: "LabSession") -> "Answer":
-    """The measured answer to the exercise that the test module is marked with."""
-    from labkit.answers import stages_of
-
-    (exercise,) = request.node.get_closest_marker("exercise").args
-    for name in stages_of(exercise):  # a stage may be somebody's own fixture
+    """The measured answer to the exercise that the test is marked with."""
+    exercise = exercise_of(request.node)
+    if exercise is None:
+        pytest.fail(f"no exercise to answer: mark {request.node.nodeid} with one", pytrace=False)
+    for name in _labkit.stages_of(exercise):  # a stage may be somebody's own fixture
         _labkit.lab.adopt(name, request.getfixturevalue(name))
     return _labkit.answer(exercise)
 

@@ -25,13 +25,12 @@ def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> N
 
 def answer_list(lab: "LabSession", beside: Path) -> str:
     """HTML of the answers in short, with a link to the lab's page from the folder `beside`."""
-    from labkit.exercises import BY_ID
-
+    exercises = lab.registry.exercises
     lines = [(a.exercise, a.headline, a.holds) for a in lab.in_order()]
     lines += [(exercise, "not answered", False) for exercise in lab.unanswered]
     items = "".join(
-        f"<li>{escape(f'{BY_ID[exercise].title}: {text}')} {'✓ holds' if holds else '✗ fails'}</li>"
-        for exercise, text, holds in sorted(lines, key=lambda line: BY_ID[line[0]].number)
+        f"<li>{escape(f'{exercises[exercise].title}: {text}')} {'✓ holds' if holds else '✗ fails'}</li>"
+        for exercise, text, holds in sorted(lines, key=lambda line: exercises[line[0]].number)
     )
     link = quote(Path(os.path.relpath(lab.page.absolute(), beside)).as_posix())
     return (

@@ -25,10 +25,10 @@ def exercise_of(item: pytest.Item) -> str | None:
     marker = item.get_closest_marker("exercise")
     if marker is None or len(marker.args) != 1:
         return None
-    from labkit.exercises import BY_ID
+    from labkit.plugin.registry import registry_of
 
     (named,) = marker.args
-    return named if isinstance(named, str) and named in BY_ID else None
+    return named if isinstance(named, str) and named in registry_of(item.config).exercises else None
 
 
 def is_answer(item: pytest.Item) -> bool:
@@ -45,11 +45,12 @@ def gate_of(item: pytest.Item) -> str | None:
 
 def check_exercises(items: Iterable[pytest.Item]) -> None:
     """Raise UsageError for a test that takes an answer and is marked with no exercise there is."""
-    from labkit.exercises import BY_ID
+    from labkit.plugin.registry import registry_of
 
     for item in items:
         if is_answer(item) and exercise_of(item) is None:
+            known = ", ".join(registry_of(item.config).exercises)
             raise pytest.UsageError(
                 f"{item.nodeid}: takes the answer to an exercise, and is not marked with one: "
-                f"@pytest.mark.exercise(ID), where ID is one of {', '.join(BY_ID)}"
+                f"@pytest.mark.exercise(ID), where ID is one of {known}"
             )

@@ -1,6 +1,7 @@
 """What became of the tests, and of the run as a whole."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -57,8 +58,26 @@ def finish(config: pytest.Config, session: LabSession) -> str:
         return ""
     record = session.record(session.passed, commit(config.invocation_params.dir))
     record.append(session.reports)
-    session.track([session.folder / name for name in names])
+    track(session, [session.folder / name for name in names])
     return "" if config.option.lab_pin is None else pin(record, pin_file(config, session.reports))
+
+
+def track(session: LabSession, files: Sequence[Path]) -> None:
+    """Give the tracker, where there is one, what the run measured and left behind."""
+    if session.tracker is None:
+        return
+    if "saved_model" in session.stages:
+        files = [session.model, *files]
+    measured = {
+        f"lab/{exercise}/{name}": float(value)
+        for exercise, values in session.values.items()
+        for name, value in values.items()
+        if isinstance(value, int | float)
+    }
+    for result in session.gates:
+        measured[f"gates/{result.gate.name}"] = float(result.holds)
+    trained = session.lab.fine_tuned.history if "fine_tuned" in session.stages else None
+    session.tracker.finish(session.config, trained, measured, files)
 
 
 def pin_file(config: pytest.Config, reports: Path) -> Path:

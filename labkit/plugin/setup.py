@@ -15,10 +15,11 @@ from labkit import profiles
 from labkit.config import LabConfig, local_path
 from labkit.errors import LabError
 from labkit.evaluation import gates
-from labkit.plugin import options, settings_file, workers
+from labkit.plugin import options, settings_file
 from labkit.plugin.outcome import pin_file
+from labkit.plugin.registry import Registry, registry_of
 from labkit.plugin.session import LabSession
-from labkit.plugin.stash import SESSION, STARTED
+from labkit.plugin.stash import SESSION, STARTED, speaks_for_all, tell
 from labkit.plugin.terminal import TerminalProgress, header
 from labkit.plumbing.hardware import share_cpus
 from labkit.plumbing.processes import place
@@ -47,7 +48,7 @@ def begin(config: pytest.Config) -> None:
 
     try:
         session = lab_session(config)
-        if config.option.verbose >= 0 and workers.speaks_for_all(config):
+        if config.option.verbose >= 0 and speaks_for_all(config):
             for line in header(session):
                 session.progress.say(line)
         lab.check_inputs(session.lab)
@@ -56,7 +57,16 @@ def begin(config: pytest.Config) -> None:
         if session.tracker:
             session.tracker.begin()
     except LabError as error:
-        workers.tell(config, str(error))
+        tell(config, str(error))
+        raise pytest.UsageError(str(error)) from None
+
+
+def follow(config: pytest.Config) -> None:
+    """Begin the run in the tracker, where there is one; raises UsageError where it cannot."""
+    try:
+        if tracker := lab_session(config).tracker:
+            tracker.begin()
+    except LabError as error:
         raise pytest.UsageError(str(error)) from None
 
 
@@ -74,7 +84,8 @@ def new_session(config: pytest.Config, worker: Mapping[str, Any]) -> LabSession:
     choice = choose_profile(settings["profile"] or "auto", cache, started)
     lab_config = options.apply(choice.profile, settings)
     check_paths(settings)
-    history.with_tolerances(settings["tolerance"])
+    registry = registry_of(config)
+    history.with_tolerances(settings["tolerance"], registry.metrics)
     reports = Path(config.invocation_params.dir, settings["reports"] or "reports")
     compared, baseline = config.option.lab_compare, None
     remarks: tuple[str, ...] = ()
@@ -86,7 +97,8 @@ def new_session(config: pytest.Config, worker: Mapping[str, Any]) -> LabSession:
     asked = None if worker else settings["report-to"]
     return LabSession(
         config=lab_config,
-        limits=thresholds(lab_config, settings),
+        registry=registry,
+        limits=thresholds(lab_config, settings, registry),
         baseline=baseline,
         remarks=remarks,
         tolerances=settings["tolerance"],
@@ -124,9 +136,10 @@ def check_options(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
-def thresholds(config: LabConfig, settings: dict[str, Any]) -> dict[str, float]:
+def thresholds(config: LabConfig, settings: dict[str, Any], registry: Registry) -> dict[str, float]:
     """The thresholds of the gates by name."""
-    return gates.thresholds(config.profile, settings["gate"], config.trained_elsewhere is None)
+    trains = config.trained_elsewhere is None
+    return gates.thresholds(config.profile, settings["gate"], trains, gates=registry.gates)
 
 
 def choose_profile(name: str, cache: Path, started: float) -> profiles.Choice:
@@ -186,12 +199,13 @@ def show_gates(config: pytest.Config) -> int:
     try:
         settings = read_settings(config)
         choice = profiles.choose(settings["profile"] or "auto")
-        limits = thresholds(options.apply(choice.profile, settings), settings)
+        registry = registry_of(config)
+        limits = thresholds(options.apply(choice.profile, settings), settings, registry)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
     # There is no terminal reporter yet, and nothing is captured.
     print(f"Gates of profile {choice.profile.profile} ({choice.why})")
-    print("\n".join(gates.table_lines(limits)))
+    print("\n".join(gates.table_lines(limits, registry.gates, registry.exercises)))
     return 0
 
 

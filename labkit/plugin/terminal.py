@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.evaluation.gates import GateResult
-from labkit.exercises import BY_ID
 from labkit.plugin.session import LabSession
 from labkit.plumbing.progress import duration
 
@@ -145,7 +144,7 @@ def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
     widest = max((len(_gate(gate)) for gate in session.gates), default=0)
     left = max(24, min(44, WIDTH - 4 - widest))
     for answer in session.in_order():
-        exercise = BY_ID[answer.exercise]
+        exercise = session.registry.exercises[answer.exercise]
         if verbosity > 0:
             yield from _in_full(exercise.number, exercise.question, answer.sentence)
             yield from ((f"   {_gate(gate)}", _colour(gate.holds)) for gate in answer.gates)
@@ -156,7 +155,8 @@ def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
         else:
             yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
     for name in session.unanswered:
-        yield f"{BY_ID[name].number}  FAIL not answered: {BY_ID[name].title}", _colour(False)
+        exercise = session.registry.exercises[name]
+        yield f"{exercise.number}  FAIL not answered: {exercise.title}", _colour(False)
 
 
 def verdict_lines(session: LabSession) -> Iterator[Line]:

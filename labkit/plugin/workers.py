@@ -4,27 +4,22 @@ from typing import Any
 
 import pytest
 
-from labkit.plugin.stash import STARTED
-
-ERROR = "lab_error"
-FIRST = "gw0"
-
-
-def speaks_for_all(config: pytest.Config) -> bool:
-    """Whether this process says what all do: the only one, or the first worker."""
-    return getattr(config, "workerinput", {}).get("workerid", FIRST) == FIRST
-
-
-def tell(config: pytest.Config, error: str) -> None:
-    """Leave word, in a worker, why nothing can run; the controller then says it."""
-    if hasattr(config, "workeroutput"):
-        config.workeroutput[ERROR] = error
+from labkit.plugin.stash import ERROR, STARTED
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """All workers start when the controller did: `--lab-fresh` acts once."""
     node.workerinput["lab_started"] = node.config.stash[STARTED]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_node_collection_finished(node: Any) -> None:
+    """Begin the run in the tracker that was typed, which the controller follows for all."""
+    if node.config.option.lab_report_to:
+        from labkit.plugin import setup
+
+        setup.follow(node.config)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
-from labkit.exercises import BY_ID
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
 
@@ -93,14 +92,16 @@ def page(session: "LabSession", facts: Mapping[str, str]) -> str:
     return (
         environment()
         .get_template("lab.html.jinja")
-        .render(title=TITLE, session=session, facts=facts, exercises=BY_ID)
+        .render(title=TITLE, session=session, facts=facts, exercises=session.registry.exercises)
     )
 
 
 def summary(session: "LabSession", facts: Mapping[str, str]) -> str:
     """The answers as Markdown, for a pull-request comment or a job summary."""
     template = environment().get_template("summary.md.jinja")
-    return template.render(title=TITLE, session=session, facts=facts, exercises=BY_ID)
+    return template.render(
+        title=TITLE, session=session, facts=facts, exercises=session.registry.exercises
+    )
 
 
 def answers_dict(session: "LabSession") -> dict[str, Any]:
@@ -124,7 +125,7 @@ def answers_dict(session: "LabSession") -> dict[str, Any]:
         },
         "compared_with": session.comparison.baseline.run if session.comparison else None,
         "regressions": [change.metric.name for change in session.regressions],
-        "answers": [answer.to_dict() for answer in session.in_order()],
+        "answers": [answer.to_dict(session.registry.exercises) for answer in session.in_order()],
     }
 
 

@@ -8,15 +8,16 @@ import datetime
 import json
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from labkit.errors import LabError
-from labkit.plumbing import results
+from labkit.plumbing import results, schema
 
 FILE, BASELINE = "history.jsonl", "baseline.json"
+SCHEMA = 1  # of a record in them
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Record:
     recipe: dict[str, Any]
     passed: bool
     values: dict[str, dict[str, Any]]
+    schema: int = SCHEMA
 
     def append(self, folder: Path) -> None:
         """Add the record as one line to the history in `folder`."""
@@ -47,12 +49,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Metric:
-    """A value that runs are compared by; `tolerance` is the worsening that is put down to luck."""
+    """A value that runs are compared by; `tolerance` is the worsening that is put down to luck.
+
+    A project's own can be a function `of` true classes (posts,) and probabilities (posts, classes).
+    """
 
     name: str
     exercise: str
     higher_is_better: bool
     tolerance: float
+    of: Callable[[Any, Any], float] | None = None
+    title: str = ""
 
 
 # A rerun on the same machine gives the same numbers. The tolerances allow for another processor or
@@ -125,6 +132,7 @@ def compare(
     values: Mapping[str, Mapping[str, Any]],
     now: Mapping[str, Any],
     tolerances: Mapping[str, float],
+    metrics: Sequence[Metric] = METRICS,
 ) -> Comparison:
     """Compare the metrics of the exercises in `values` with those of an earlier run.
 
@@ -132,7 +140,7 @@ def compare(
     `Record` that describe this run.
     """
     changes = []
-    for metric in with_tolerances(tolerances):
+    for metric in with_tolerances(tolerances, metrics):
         if metric.exercise in values:
             before = _number(baseline.values.get(metric.exercise, {}).get(metric.name))
             after = _number(values[metric.exercise].get(metric.name))
@@ -152,17 +160,18 @@ def _number(value: Any) -> float | None:
     return value if is_number else None
 
 
-def with_tolerances(given: Mapping[str, float]) -> tuple[Metric, ...]:
+def with_tolerances(
+    given: Mapping[str, float], metrics: Sequence[Metric] = METRICS
+) -> tuple[Metric, ...]:
     """The metrics with the user's tolerances; raises LabError for a wrong name or number."""
-    names = [metric.name for metric in METRICS]
+    names = [metric.name for metric in metrics]
     for name, value in given.items():
         if name not in names:
             raise LabError(f"tolerance {name}: no such metric; there are {', '.join(names)}")
         if not 0 <= value < float("inf"):
             raise LabError(f"tolerance {name}: {value:g} is out of range, it takes 0 or more")
     return tuple(
-        Metric(m.name, m.exercise, m.higher_is_better, given.get(m.name, m.tolerance))
-        for m in METRICS
+        replace(metric, tolerance=given.get(metric.name, metric.tolerance)) for metric in metrics
     )
 
 
@@ -188,7 +197,7 @@ def find(asked: str, folder: Path) -> tuple[Record, tuple[str, ...]]:
 def load(path: Path, option: str) -> Record:
     """The record in a file; raises LabError, with the option's name, where there is none."""
     try:
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(path.read_text(encoding="utf-8"), f"{option}: {path}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise LabError(f"{option}: {path} is not the record of a run") from None
 
@@ -203,7 +212,9 @@ def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
     records, remarks = [], []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(_parse(line))
+            records.append(_parse(line, f"{path}: line {number}"))
+        except LabError as error:
+            remarks.append(f"{error}; it is left out")
         except (ValueError, TypeError, KeyError, AttributeError):
             if line.strip():
                 remarks.append(f"{path}: line {number} is no record of a run; it is left out")
@@ -214,8 +225,10 @@ def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
     return found[-1], tuple(remarks)
 
 
-def _parse(text: str) -> Record:
-    return results.rebuild(Record, json.loads(text))
+def _parse(text: str, what: str) -> Record:
+    document = json.loads(text)
+    schema.check(document, SCHEMA, what)
+    return results.rebuild(Record, document)
 
 
 def _ends_a_line(file: BinaryIO) -> bool:

@@ -215,7 +215,7 @@ def run_in(tracker: str | None, reports: Path, name: str) -> Run | None:
     if importlib.util.find_spec(tracker) is None:
         raise LabError(
             f"--lab-report-to {tracker}: it is not installed; "
-            f"pip install 'labkit[{tracker}]', or in a checkout pip install -e '.[{tracker}]'"
+            f"pip install 'pytest-labkit[{tracker}]', or in a checkout pip install -e '.[{tracker}]'"
         )
     return RUNS[tracker](reports, name)
 

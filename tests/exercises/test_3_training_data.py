@@ -13,7 +13,6 @@ import pytest
 
 from labkit.data.posts import SPLITS
 from labkit.data.tokens import load_tokenizer
-from labkit.plugin import gate_names
 
 pytestmark = pytest.mark.exercise("training_data")
 
@@ -85,6 +84,5 @@ def test_decoding_gives_the_text_that_encodes_alike(tokenizer, limit, split):
         assert tokenizer.decode(again, skip_special_tokens=True) == text
 
 
-@pytest.mark.parametrize("gate", gate_names("training_data"))
 def test_gate(answer, gate):
     answer.check(gate)

@@ -38,7 +38,7 @@ class WrongStages:
 class NoNumbers:
     """Answers that give NaN for one gate and nothing at all for the next."""
 
-    @pytest.fixture(scope="module")
+    @pytest.fixture
     def answer(self, answer: Answer, pytestconfig: pytest.Config) -> Answer:
         session = pytestconfig.stash[SESSION]
         values = dict(answer.values)

@@ -35,7 +35,7 @@ def test_failed(text):
 
 
 @pytest.fixture
-def answer():  # asks the question, and leaves it without an answer
+def answer(lab):  # asks the question, and leaves it without an answer
     pass
 
 
