@@ -26,19 +26,21 @@ class Measured(Protocol):
 def at_least(estimate: Estimate, threshold: float, what: str = "the measured value") -> None:
     """Claim that a value is at least `threshold`: the lower end of its interval is."""
     __tracebackhide__ = True
-    assert estimate.low >= threshold, (
-        f"{what} is not beyond doubt at least {threshold:g}: measured {estimate.value:.4g} "
-        f"({estimate.low:.4g} to {estimate.high:.4g})"
-    )
+    if not estimate.low >= threshold:  # also where it is no number
+        raise AssertionError(
+            f"{what} is not beyond doubt at least {threshold:g}: measured {estimate.value:.4g} "
+            f"({estimate.low:.4g} to {estimate.high:.4g})"
+        )
 
 
 def at_most(estimate: Estimate, threshold: float, what: str = "the measured value") -> None:
     """Claim that a value is at most `threshold`: the upper end of its interval is."""
     __tracebackhide__ = True
-    assert estimate.high <= threshold, (
-        f"{what} is not beyond doubt at most {threshold:g}: measured {estimate.value:.4g} "
-        f"({estimate.low:.4g} to {estimate.high:.4g})"
-    )
+    if not estimate.high <= threshold:
+        raise AssertionError(
+            f"{what} is not beyond doubt at most {threshold:g}: measured {estimate.value:.4g} "
+            f"({estimate.low:.4g} to {estimate.high:.4g})"
+        )
 
 
 def better(first: Measured, second: Measured, seed: int = 0) -> Estimate:
@@ -61,8 +63,9 @@ def no_worse(first: Measured, second: Measured, margin: float, seed: int = 0) ->
     least = (
         "no more often right" if margin == 0 else f"perhaps worse by more than {percent(margin)}"
     )
-    assert difference.low > -margin, (
-        f"{first.name} is {least} than {second.name}, as far as these posts tell: "
-        f"a difference of {percent_interval(difference)}"
-    )
+    if not difference.low > -margin:
+        raise AssertionError(
+            f"{first.name} is {least} than {second.name}, as far as these posts tell: "
+            f"a difference of {percent_interval(difference)}"
+        )
     return difference

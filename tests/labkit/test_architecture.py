@@ -18,7 +18,18 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     *("errors", "exercises", "config", "plumbing", "profiles"),
     *PIPELINE,
-    *("sources", "lab", "answers", "runs", "own", "claims", "plugin", "project", "__main__"),
+    *(
+        "sources",
+        "lab",
+        "answers",
+        "runs",
+        "own",
+        "claims",
+        "checks",
+        "plugin",
+        "project",
+        "__main__",
+    ),
 )
 LONGEST = 300  # lines of a module
 
