@@ -16,6 +16,7 @@ from labkit.plumbing import processes
 from labkit.plumbing.hardware import Hardware, torch_device
 from labkit.plumbing.runner import Call
 from labkit.training.fast.speed import speed_of
+from labkit.training.fast.vocabulary import rows_in_use
 from labkit.training.fine_tune import fine_tune
 from labkit.training.history import FineTuned, History
 
@@ -70,7 +71,8 @@ def new_classifier(
         attention_dropout=recipe.attention_dropout,
     )
     tokenizer = load_tokenizer(base.folder)
-    return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
+    with rows_in_use(model, train, validation):
+        return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
 
 
 def take(given: Checkpoint, tokens: Tokens, hardware: Hardware, folder: Path) -> FineTuned:
