@@ -78,7 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Check what can be checked before the first test, if any test will need it."""
     option = session.config.option
-    if option.collectonly or option.setupplan or not any(map(items.is_labs, session.items)):
+    planned = option.collectonly or getattr(option, "setupplan", False)
+    if planned or not any(map(items.is_labs, session.items)):
         return
     if session.testsfailed and not option.continue_on_collection_errors:
         return
@@ -153,7 +154,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
 
 
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: "pytest.TerminalReporter", config: pytest.Config
 ) -> None:
     session, typed = config.stash.get(SESSION, None), options.typed(config.option)
     if session is None and not typed:
