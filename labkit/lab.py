@@ -26,9 +26,10 @@ if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
-    from labkit.evaluation.behaviour import Outcome
+    from labkit.evaluation.findings import DataChecks, Explained
     from labkit.evaluation.learning_curve import LearningCurve
     from labkit.evaluation.metrics import Evaluations
+    from labkit.evaluation.outcomes import Outcome
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
     from labkit.evaluation.separation import Separations
     from labkit.model.checkpoints import Checkpoint
@@ -37,20 +38,6 @@ if TYPE_CHECKING:
     from labkit.plumbing.runner import Call
     from labkit.training.history import FineTuned, Repeatability, Start, Sweep
     from labkit.training.plan import Plan
-
-
-@stored
-def converted(pretrained: Checkpoint, call: Call) -> Checkpoint | None:
-    """A packaged BERT rewritten as the DistilBERT that it is; None for what is one already."""
-    from labkit.model.checkpoints import as_distilbert
-
-    return as_distilbert(pretrained, call.folder) if pretrained.is_bert else None
-
-
-@stage
-def base(pretrained: Checkpoint, converted: Checkpoint | None) -> Checkpoint:
-    """The base model: the DistilBERT that the lab starts from."""
-    return converted or pretrained
 
 
 @stored
@@ -99,6 +86,14 @@ def base_embeddings(
     from labkit.model.encoding import embed_splits
 
     return embed_splits(base, base_tokens, hardware, call.report)
+
+
+@stored
+def data_checks(posts: Posts, base_embeddings: Embeddings, split_seed: int) -> DataChecks:
+    """Labels that look wrong, and posts that are nearly the same."""
+    from labkit.evaluation.data_checks import check
+
+    return check(posts, base_embeddings, split_seed)
 
 
 @stored
@@ -224,12 +219,29 @@ def evaluations(
 def behaviours(
     fine_tuned: FineTuned, posts: Posts, max_length: int, seed: int, hardware: Hardware, call: Call
 ) -> tuple[Outcome, ...]:
-    """How the fine-tuned model does on every behaviour that its classes can be tested for."""
-    from labkit.evaluation.behaviour import behaviours_of, examine_all
+    """How the fine-tuned model does on every behaviour, with cases made from the test posts."""
+    from labkit.evaluation.behaviour import behaviours_of
+    from labkit.evaluation.search import beginnings_of, examine_all
     from labkit.model.encoding import load_logits
 
     model = load_logits(fine_tuned.folder, max_length, hardware)
-    return examine_all(behaviours_of(posts.labels), model, seed, call.report)
+    sample = beginnings_of(posts, fine_tuned.folder, max_length, model, seed)
+    return examine_all(behaviours_of(posts.labels), model, sample, seed, call.report)
+
+
+@stored
+def mistakes(
+    fine_tuned: FineTuned,
+    posts: Posts,
+    predictions: Predictions,
+    max_length: int,
+    hardware: Hardware,
+) -> tuple[Explained, ...]:
+    """The fine-tuned model's surest mistakes: shortest text still wrong, nearest train posts."""
+    from labkit.evaluation.mistakes import explain
+    from labkit.model.encoding import load_logits
+
+    return explain(posts, predictions, load_logits(fine_tuned.folder, max_length, hardware))
 
 
 @stored
@@ -260,18 +272,8 @@ def saved_model(
     from labkit.release import model_folder
     from labkit.release.lineage import Ingredients
 
-    made_of = Ingredients(
-        config,
-        data_files,
-        base,
-        posts,
-        plan,
-        fine_tuned,
-        evaluations,
-        repeatability,
-        hardware,
-        commit,
-    )
+    found = config, data_files, base, posts, plan
+    made_of = Ingredients(*found, fine_tuned, evaluations, repeatability, hardware, commit)
     return model_folder.assemble(made_of, call)
 
 

@@ -3,23 +3,27 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
 from labkit.answers import verdicts
-from labkit.answers.behaviours import (
-    behaviour_table,
-    behaviour_values,
-    counter_examples,
-    not_applicable,
+from labkit.answers.behaviours import behaviour_table, behaviour_values, flip_table, flip_texts
+from labkit.answers.mistakes import (
+    confident_mistakes,
+    explained_table,
+    slice_accuracies,
+    slice_table,
+    weak_table,
 )
-from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.data.posts import Posts
-from labkit.evaluation.behaviour import Outcome
-from labkit.evaluation.calibration import Calibration, probabilities_of
+from labkit.data.posts import Embeddings, Posts
+from labkit.evaluation.calibration import Calibration
 from labkit.evaluation.comparison import Paired, against, all_against
+from labkit.evaluation.findings import DataChecks, Explained
 from labkit.evaluation.intervals import confusion
 from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method
+from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
+from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Point, Table
@@ -31,9 +35,12 @@ from labkit.report.wording import percent, with_interval
 def answer(
     posts: Posts,
     evaluations: Evaluations,
+    base_embeddings: Embeddings,
     predictions: Predictions,
     separation: Separations,
     behaviours: tuple[Outcome, ...],
+    mistakes: tuple[Explained, ...],
+    data_checks: DataChecks,
     seed: int,
 ) -> Answer:
     labels, truth = posts.labels, posts.truth
@@ -70,6 +77,7 @@ def answer(
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
     by_slice = slice_accuracies(posts, tuned)
+    weak = find_weak_slices(list(posts.test["text"]), base_embeddings.test, tuned.correct, seed)
     blocks: list[Block] = [
         plots.comparison(list(evaluations.values())),
         plots.confusion_matrix(
@@ -78,18 +86,21 @@ def answer(
         embedding_planes(
             {"before": separation.plane_before, "after": separation.plane_after},
             {"before": before.silhouette, "after": after.silhouette},
-            points(posts, separation.rows, probabilities_of(logits.test)),
+            points(posts, separation.rows, softmax(logits.test.astype(np.float64), axis=-1)),
             labels,
         ),
         plots.reliability(found.own, tuned.name),
         *([slice_table(tuned, by_slice)] if by_slice else []),
         confident_mistakes(posts, tuned, logits.test),
-        paired_table(all_against(evaluations, PROBE, seed), probe),
+        *explained_table(posts, mistakes, data_checks),
+        *weak_table(weak),
         comparison_table(evaluations, labels, seed),
+        paired_table(all_against(evaluations, PROBE, seed), probe),
         sureness_table(found),
         classification_report(tuned, truth.test, labels),
         behaviour_table(behaviours),
-        *counter_examples(behaviours, labels),
+        *flip_table(behaviours, labels),
+        *flip_texts(behaviours, labels),
     ]
     return Answer(
         "compare",
@@ -97,7 +108,6 @@ def answer(
         sentence(posts, evaluations, separation, found, seed),
         values,
         tuple(blocks),
-        not_applicable=not_applicable(labels),
     )
 
 
@@ -191,6 +201,7 @@ def paired_table(pairs: Sequence[Paired], probe: Method) -> Table:
         ),
         how="Two methods err on many of the same posts; only those tell them apart that one of the two "
         "alone got right.",
+        folded=True,
     )
 
 

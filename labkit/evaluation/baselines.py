@@ -37,10 +37,10 @@ def tfidf_logistic(
     train_texts: Sequence[str], train_labels: np.ndarray, texts: Sequence[str]
 ) -> np.ndarray:
     """Probabilities (posts, classes) of logistic regression on TF-IDF of words and word pairs."""
-    model = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), strip_accents="unicode"),
-        LogisticRegression(C=10.0, max_iter=1000),
-    )
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), strip_accents="unicode")
+    if not any(map(words.build_analyzer(), train_texts)):  # it has nothing to go by then
+        return majority(train_labels, len(texts), int(train_labels.max()) + 1)
+    model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=1000))
     return model.fit(train_texts, train_labels).predict_proba(texts)
 
 

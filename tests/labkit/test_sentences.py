@@ -81,7 +81,9 @@ def build(classes: int, slices: bool, wrong: Mapping[str, Any], asked: int = SIZ
 
 @pytest.fixture(autouse=True)
 def nothing_drawn(monkeypatch):
-    monkeypatch.setattr(methods, "figure_of", lambda canvas, title, alt, *how: Figure(title, alt, ""))
+    monkeypatch.setattr(
+        methods, "figure_of", lambda canvas, title, alt, *how: Figure(title, alt, "")
+    )
 
 
 def fine_tuned_sentence(world: World) -> str:

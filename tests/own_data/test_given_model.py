@@ -154,7 +154,7 @@ MISTAKES = {
         lambda m: (m / "config.json").write_text(
             '{"architectures": ["XForSequenceClassification"], "id2label": {"1": "a", "2": "b"}}'
         ),
-        "does not number its labels from 0",
+        "does not number two or more labels from 0",
     ),
 }
 

@@ -269,6 +269,24 @@ def leave_untrained(subject: Subject, folder: Path) -> Subject:
     return subject.but(fine_tuned=subject.but_recipe(learning_rate=1e-12).run.fine_tuned)
 
 
+def pick_a_rate_nine_times_too_small(subject: Subject, folder: Path) -> Subject:
+    """The small trainings of a recipe that hardly learns."""
+    sweep = subject.run.sweep
+    return subject.but(sweep=replace(sweep, rate=sweep.rates[sweep.rates.index(sweep.rate) - 2]))
+
+
+def lose_the_small_losses(subject: Subject, folder: Path) -> Subject:
+    """Small trainings of which none at the recipe's rate has a loss that is a number."""
+    sweep = subject.run.sweep
+    trials = tuple(
+        replace(one, losses=np.full_like(one.losses, np.nan))
+        if one.learning_rate == sweep.rate
+        else one
+        for one in sweep.trials
+    )
+    return subject.but(sweep=replace(sweep, trials=trials))
+
+
 def pick_a_bad_rate(subject: Subject, folder: Path) -> Subject:
     """The small trainings of a recipe whose learning rate is a third of what it should be."""
     sweep = subject.run.sweep
@@ -425,10 +443,10 @@ SABOTAGE: dict[str, dict[str, Sabotage | str]] = {
         "mild": learn_too_slowly,
     },
     "neighbour_gain_low": {
-        "broken": pick_a_bad_rate,
-        "nan": "a rate whose loss is NaN is no better one",
-        "constant": "where all rates do alike none is better",
-        "tie": "where all rates do alike none is better",
+        "broken": pick_a_rate_nine_times_too_small,
+        "nan": lose_the_small_losses,
+        "constant": "a grid in which all rates do alike has no better one",
+        "tie": "a grid in which all rates do alike has no better one",
         "mild": pick_a_bad_rate,
     },
     "silhouette_gain_low": {
