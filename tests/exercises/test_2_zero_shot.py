@@ -68,9 +68,9 @@ def test_label_similarity_by_hand(base, posts, claims, zero_shot, lab):
     post = embed(posts.test[0]["text"])
     cosines = [float(post @ embed(claim)) for claim in claims]  # one for each label
 
-    first_post = zero_shot.label_similarity[0][0]  # in the first wording
-    assert cosines == pytest.approx(first_post, abs=1e-3)
-    assert np.argmax(cosines) == first_post.argmax()
+    measured = zero_shot.label_similarity[0, 0]  # in the first wording, of the first post
+    assert cosines == pytest.approx(measured, abs=1e-3)
+    assert np.argmax(cosines) == measured.argmax()
 
 
 def test_entailment_by_hand(base, nli, posts, claims, zero_shot, lab):
@@ -84,6 +84,8 @@ def test_entailment_by_hand(base, nli, posts, claims, zero_shot, lab):
 
     from labkit.evaluation.zero_shot import entailment_index
 
+    post = posts.test[int(zero_shot.asked[0])]["text"]
+
     def answer(checkpoint, entailment, seed=0):
         torch.manual_seed(seed)  # a head that the checkpoint lacks is drawn here
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
@@ -93,7 +95,7 @@ def test_entailment_by_hand(base, nli, posts, claims, zero_shot, lab):
         logits = []
         for claim in claims:
             pair = tokenizer(
-                posts.test[int(zero_shot.asked[0])]["text"],  # [CLS] premise [SEP] hypothesis [SEP]
+                post,  # [CLS] premise [SEP] hypothesis [SEP]
                 claim,
                 truncation="only_first",
                 max_length=lab.settings["max_length"],

@@ -29,6 +29,7 @@ ORDER = (
         "checks",
         "plugin",
         "project",
+        "commands",
         "__main__",
     ),
 )
