@@ -199,7 +199,9 @@ def how_sure(found: Sureness) -> str:
     right = own.sureness - own.gap.value
     apart = direction(own.gap)
     beyond = (
-        "more than that" if found.perfect.p_value <= NOTICED else "which this model does not exceed"
+        "which this model exceeds"
+        if found.perfect.p_value <= NOTICED
+        else "which it does not exceed"
     )
     by_slice = ""
     ranked = sorted(found.by_slice.items(), key=lambda item: -item[1].gap.value)
