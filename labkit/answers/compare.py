@@ -12,13 +12,12 @@ from labkit.answers.mistakes import (
     slice_table,
     weak_table,
 )
-from labkit.data.posts import Embeddings, Posts
-from labkit.evaluation.findings import DataChecks, Explained
+from labkit.data.posts import Posts
+from labkit.evaluation.findings import DataChecks, Mistaken
 from labkit.evaluation.intervals import Estimate, calibration, confusion
 from labkit.evaluation.metrics import Draws, Evaluation, Evaluations, best_zero_shot
 from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
-from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Table
@@ -30,11 +29,10 @@ from labkit.report.wording import percent, percent_interval, with_interval
 def answer(
     posts: Posts,
     evaluations: Evaluations,
-    base_embeddings: Embeddings,
     predictions: Predictions,
     separation: Separations,
     behaviours: tuple[Outcome, ...],
-    mistakes: tuple[Explained, ...],
+    mistakes: Mistaken,
     data_checks: DataChecks,
     seed: int,
 ) -> Answer:
@@ -44,7 +42,6 @@ def answer(
     before, after = separation.before, separation.after
     probe = evaluations["embedding_logistic"]
     slices = slice_accuracies(posts, tuned)
-    weak = find_weak_slices(list(posts.test["text"]), base_embeddings.test, tuned.correct, seed)
     sureness = calibration(softmax(logits.astype(np.float64), axis=-1), truth, seed)
     matrices = {
         evaluation.name: confusion(truth, evaluation.predicted, len(labels))
@@ -87,8 +84,8 @@ def answer(
                 labels,
             ),
             confident_mistakes(posts, tuned, logits),
-            *explained_table(posts, mistakes, data_checks),
-            *weak_table(weak),
+            *explained_table(posts, mistakes.surest, data_checks),
+            *weak_table(mistakes.weak),
             plots.reliability(sureness, tuned.name),
             behaviour_table(behaviours),
             *flip_table(behaviours, labels),

@@ -24,7 +24,8 @@ from labkit.runs.tracking import Run as TrackedRun
 if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
     from labkit.report.answer import Answer
-    from labkit.runs.post_by_post import Kept, Shown
+    from labkit.runs.flips import Shown
+    from labkit.runs.post_by_post import Kept
 
 
 @dataclass(frozen=True)
