@@ -1,4 +1,4 @@
-"""The six exercises of the lab: what each is called, and the question that it answers."""
+"""The six exercises of the lab: what each is called, the question it answers, what to try next."""
 
 import tomllib
 from dataclasses import dataclass
@@ -9,6 +9,18 @@ TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 
 
 @dataclass(frozen=True)
+class Try:
+    """A command to try: what to predict before it runs, and where to look afterwards.
+
+    `{first}` and `{second}` in it stand for the first two classes.
+    """
+
+    command: str
+    predict: str
+    look: str
+
+
+@dataclass(frozen=True)
 class Exercise:
     """One exercise: a stable `id` for files and `-k`, and the words a learner sees."""
 
@@ -16,10 +28,22 @@ class Exercise:
     number: int
     title: str
     question: str
+    tries: tuple[Try, ...] = ()
 
 
 EXERCISES = tuple(
-    Exercise(entry["id"], number, entry["title"], entry["question"])
+    Exercise(
+        entry["id"],
+        number,
+        entry["title"],
+        entry["question"],
+        tuple(Try(**one) for one in entry.get("try", ())),
+    )
     for number, entry in enumerate(TABLE["exercise"], start=1)
 )
 BY_ID = {exercise.id: exercise for exercise in EXERCISES}
+
+
+def stage_words(stage: str) -> str:
+    """What a stage is called where a learner reads it."""
+    return str(TABLE["stages"].get(stage, stage.replace("_", " ")))

@@ -30,9 +30,14 @@ def run_labkit(*args: str, cwd: Path = ROOT, **more: str) -> Finished:
     return run_python("-m", "labkit", *args, cwd=cwd, **more)
 
 
-def run_python(*args: str, cwd: Path = ROOT, **more: str) -> Finished:
+def run_python(*args: str, cwd: Path = ROOT, input: str | None = None, **more: str) -> Finished:
     return subprocess.run(
-        [sys.executable, *args], cwd=cwd, env=environment(**more), capture_output=True, text=True
+        [sys.executable, *args],
+        cwd=cwd,
+        env=environment(**more),
+        input=input,
+        capture_output=True,
+        text=True,
     )
 
 

@@ -46,6 +46,7 @@ def behaviour_table(outcomes: Sequence[Outcome]) -> Table:
             (outcome.kind, outcome.claim, str(outcome.cases), percent_interval(outcome.rate))
             for outcome in outcomes
         ),
+        folded=True,
     )
 
 

@@ -23,7 +23,7 @@ def slice_accuracies(
     """Posts and accuracy by slice of the test split; empty where the corpus has no slices."""
     if "slice" not in posts.test.column_names:
         return {}
-    slices = np.asarray(posts.test["slice"])
+    slices = evaluation.of(np.asarray(posts.test["slice"]))
     return {
         str(name): (int((slices == name).sum()), accuracy(evaluation.correct[slices == name]))
         for name in np.unique(slices)
@@ -37,6 +37,8 @@ def slice_table(evaluation: Evaluation | Draws, slices: dict[str, tuple[int, Est
         f"Accuracy by slice: {evaluation.name}",
         ("slice", "posts", "accuracy (95 % interval)"),
         tuple((name, str(n), percent_interval(estimate)) for name, (n, estimate) in ranked),
+        how="A slice is a part of the corpus by how a post is written. The interval is wide, since "
+        "a slice has few posts.",
     )
 
 
@@ -53,7 +55,8 @@ def confident_mistakes(
         scores = softmax(SHARPNESS * scores, axis=-1)
     elif evaluation.method == "fine_tuned":
         scores = softmax(scores.astype(np.float64), axis=-1)
-    labels, truth = posts.labels, posts.truth.test
+    labels, truth = posts.labels, evaluation.of(posts.truth.test)
+    numbers = evaluation.of(np.arange(len(posts.test)))
     predicted = evaluation.predicted
     confidence = scores.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
@@ -62,7 +65,7 @@ def confident_mistakes(
         f"Most confident mistakes: {evaluation.name}",
         tuple(
             Mistake(
-                posts.test[int(row)]["text"],
+                posts.test[int(numbers[row])]["text"],
                 labels[truth[row]],
                 labels[predicted[row]],
                 float(confidence[row]),

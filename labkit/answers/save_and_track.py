@@ -34,8 +34,7 @@ def answer(saved_model: Path, base: Checkpoint, reload_difference: float) -> Ans
         f"A fine-tuned model is {len(sizes)} files, {sum(sizes.values()) / MEGABYTE:.1f} MB "
         f"together: {', '.join(sizes)}. Its weights are {sizes[WEIGHTS] / MEGABYTE:.1f} MB, "
         f"{ratio:.3f} times the original's {base.size / MEGABYTE:.1f} MB: the same network "
-        f"with a small head on top. Read back from disk, its logits differ by at most "
-        f"{reload_difference:.1g}.",
+        f"with a small head on top. Read back from disk, it gives {same_logits(reload_difference)}.",
         {
             "files": len(sizes),
             "total_bytes": sum(sizes.values()),
@@ -46,6 +45,13 @@ def answer(saved_model: Path, base: Checkpoint, reload_difference: float) -> Ans
         },
         (file_table(sizes, folder), Listing("Lineage", json.dumps(plain(record), indent=2))),
     )
+
+
+def same_logits(difference: float) -> str:
+    """How far the logits of the model that was read back are from the trained one's."""
+    if difference == 0:
+        return "exactly the same logits"
+    return f"logits that differ by {difference:.1g} or less"
 
 
 def file_table(sizes: dict[str, int], folder: Path) -> Table:

@@ -47,9 +47,13 @@ def load_tokenizer(checkpoint: Path) -> "PreTrainedTokenizerFast":
 
     if not any((checkpoint / name).is_file() for name in VOCABULARIES):
         raise LabError(f"{checkpoint}: has no tokenizer, which is one of {', '.join(VOCABULARIES)}")
-    tokenizer = AutoTokenizer.from_pretrained(
-        str(checkpoint), use_fast=True, trust_remote_code=False, local_files_only=True
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(checkpoint), use_fast=True, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # of many kinds, as many as there are files of a tokenizer
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise LabError(f"{checkpoint}: its tokenizer cannot be opened: {reason}") from error
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 

@@ -5,26 +5,33 @@ A gate compares one measured number with a threshold. A number that is missing o
 """
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.errors import LabError
 from labkit.exercises import BY_ID, TABLE
 
+DIRECTIONS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
+    "at_least": (">=", operator.ge),
+    "above": (">", operator.gt),
+    "at_most": ("<=", operator.le),
+}
+
 
 @dataclass(frozen=True)
 class Gate:
     """A threshold on the measured value `name` of an exercise.
 
-    `at_least` gives the direction; `claim` says in words what holds when it passes, `hint` what a
-    failure may mean and where to look. The measured number can lie between `low` and `high`; a
-    threshold outside would always hold or always fail.
+    `direction` is `at_least`, `above` (a tie fails) or `at_most`; `claim` says in words what holds
+    when it passes, `hint` what a failure may mean and where to look. The measured number can lie
+    between `low` and `high`; a threshold outside would always hold or always fail.
     """
 
     name: str
     exercise: str
-    at_least: bool
+    direction: str
     threshold: float
     unit: str
     claim: str
@@ -32,6 +39,7 @@ class Gate:
     low: float = -math.inf
     high: float = math.inf
     of_training: bool = False  # says nothing about a model that was trained elsewhere
+    of_labs_posts: bool = False  # its threshold was made for them; on others the user's applies
 
     @property
     def question(self) -> str:
@@ -40,7 +48,15 @@ class Gate:
 
     @property
     def sign(self) -> str:
-        return ">=" if self.at_least else "<="
+        return DIRECTIONS[self.direction][0]
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.direction != "at_most"
+
+    def allows(self, measured: float) -> bool:
+        """Whether a measured number is on the right side of the threshold."""
+        return DIRECTIONS[self.direction][1](measured, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -54,9 +70,7 @@ class GateResult:
     def holds(self) -> bool:
         if self.measured is None or not math.isfinite(self.measured):
             return False
-        if self.gate.at_least:
-            return self.measured >= self.gate.threshold
-        return self.measured <= self.gate.threshold
+        return self.gate.allows(self.measured)
 
     @property
     def shown(self) -> str:
@@ -80,10 +94,9 @@ class GateResult:
 
 
 def _gate(exercise: str, entry: Mapping[str, Any]) -> Gate:
-    direction = "at_least" if "at_least" in entry else "at_most"
+    (direction,) = DIRECTIONS.keys() & entry.keys()
     rest = {name: value for name, value in entry.items() if name != direction}
-    at_least, threshold = direction == "at_least", entry[direction]
-    return Gate(exercise=exercise, at_least=at_least, threshold=threshold, **rest)
+    return Gate(exercise=exercise, direction=direction, threshold=entry[direction], **rest)
 
 
 GATES = tuple(_gate(part["id"], entry) for part in TABLE["exercise"] for entry in part["gate"])
@@ -96,11 +109,12 @@ def gates_of(exercise: str) -> tuple[Gate, ...]:
 
 
 def thresholds(
-    profile: str, overrides: Mapping[str, float], trains: bool = True
+    profile: str, overrides: Mapping[str, float], trains: bool = True, labs_posts: bool = True
 ) -> dict[str, float]:
     """Every gate's threshold by name: the user's, else the profile's, else the table's.
 
     A run that does not train has no gates of training; settings that it shares with others may.
+    One on other posts than the profile's own has no threshold that was made for those.
     Raises LabError for a name that is no gate and for a number that its gate cannot measure.
     """
     table = {gate.name: gate for gate in GATES}
@@ -112,8 +126,17 @@ def thresholds(
     return {
         name: overrides.get(name, profiles_own.get(name, gate.threshold))
         for name, gate in table.items()
-        if trains or not gate.of_training
+        if (trains or not gate.of_training)
+        and (labs_posts or not gate.of_labs_posts or name in overrides)
     }
+
+
+def why_without(name: str) -> str:
+    """Why a run may have no threshold for a gate."""
+    (gate,) = (gate for gate in GATES if gate.name == name)
+    if gate.of_training:
+        return "a gate of training; this model was trained elsewhere"
+    return "a threshold for the lab's own posts; on others it applies where --lab-gate sets it"
 
 
 def check_threshold(gate: Gate, value: float) -> None:

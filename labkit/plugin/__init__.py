@@ -17,6 +17,7 @@ from labkit.exercises import BY_ID
 from labkit.plugin import options
 from labkit.plugin.outcome import (
     NOT_PINNED,
+    NOT_WRITTEN,
     REPORT_ONLY,
     Results,
     finish,
@@ -25,9 +26,20 @@ from labkit.plugin.outcome import (
 )
 from labkit.plugin.session import SESSION
 from labkit.plugin.setup import new_session, refuse_lost_root, show_gates
-from labkit.plugin.terminal import answer_table, comparison_lines, header, verdict_lines
+from labkit.plugin.terminal import (
+    answer_table,
+    closing_lines,
+    comparison_lines,
+    header,
+    skip_lines,
+    verdict_lines,
+)
+from labkit.plumbing.files import check_writable
 from labkit.plumbing.hardware import share_cpus
 from labkit.plumbing.processes import place
+from labkit.runs import history
+
+REPORT = ("answers.json", "summary.md", "lab.html")
 
 pytest_plugins = ("labkit.plugin.fixtures", "labkit.plugin.html")
 
@@ -62,13 +74,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.help:
         return
     worker = getattr(config, "workerinput", {})
-    share_cpus(worker.get("workercount", 1))
-    if place().count > 1:
-        raise pytest.UsageError(
-            "a launcher started several processes, and pytest is one; train with `labkit "
-            "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
-        )
     try:
+        share_cpus(worker.get("workercount", 1))
+        if place().count > 1:
+            raise LabError(
+                "a launcher started several processes, and pytest is one; train with `labkit "
+                "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
+            )
         config.stash[SESSION] = new_session(config, worker)
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
@@ -99,20 +111,31 @@ def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
 
 def check_inputs(config: pytest.Config) -> None:
     """Turn bad input into a usage error, and begin the run in the tracker."""
-    from labkit import lab
+    from labkit import sources
     from labkit.release.model_folder import check_target
 
     session = config.stash[SESSION]
-    if config.cache is not None:
-        config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
     try:
-        lab.check_inputs(session.lab)
+        check_outputs(config)
+        sources.check_inputs(session.lab)
         if not session.measures_its_own:
             check_target(session.model)
         if session.tracker:
             session.tracker.begin()
     except LabError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def check_outputs(config: pytest.Config) -> None:
+    """Raise LabError for a folder or file that the run could not write in the end."""
+    session = config.stash[SESSION]
+    check_writable(session.cache)
+    if config.cache is not None:
+        config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
+    check_writable(session.reports, (*REPORT, history.FILE, history.BASELINE))
+    check_writable(session.reports / "partial", REPORT)
+    if page := config.getoption("htmlpath", None):  # pytest-html's
+        check_writable(Path(page).absolute().parent, (Path(page).name,))
 
 
 def pytest_configure_node(node: Any) -> None:
@@ -130,10 +153,11 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         session = item.config.stash[SESSION]
         if "answer" in getattr(item, "fixturenames", ()):
             session.asked.add(exercise)
+            session.modules[exercise] = item.path
         parameters = getattr(item, "callspec", None)
         gate = parameters and parameters.params.get("gate")
         if gate and gate not in session.limits:
-            pytest.skip("a gate of training; this model was trained elsewhere")
+            pytest.skip(gates.why_without(gate))
 
 
 def gate_names(exercise: str) -> list[str]:
@@ -175,7 +199,13 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     if not lab_session.asked:
         return result
     lab_session.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-    config.stash[NOT_PINNED] = finish(config, lab_session)
+    try:
+        config.stash[NOT_PINNED] = finish(config, lab_session)
+    except (
+        OSError
+    ) as error:  # the disk is full, or was taken away: the answers are shown all the same
+        config.stash[NOT_WRITTEN] = str(error)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     if session.exitstatus == pytest.ExitCode.OK and not config.option.lab_report_only:
         session.exitstatus = pytest.ExitCode(0 if lab_session.holds else 1)
     return result
@@ -195,19 +225,19 @@ def pytest_terminal_summary(
     session = config.stash.get(SESSION, None)
     if session is None or not session.asked:
         return
-    terminalreporter.section(f"{len(session.asked)} questions, measured")
-    for line, markup in (*answer_table(session, config.option.verbose), *verdict_lines(session)):
-        terminalreporter.write_line(line, **markup)
-    for line, markup in comparison_lines(session):
+    count = len(session.asked)
+    terminalreporter.section(f"{count} question{'s' * (count != 1)}, measured")
+    for line, markup in (
+        *answer_table(session, config.option.verbose),
+        *verdict_lines(session),
+        *skip_lines(session),
+        *comparison_lines(session),
+    ):
         terminalreporter.write_line(line, **markup)
     if reason := config.stash.get(NOT_PINNED, ""):
         terminalreporter.write_line(f"not pinned as the baseline: {reason}", red=True)
-    terminalreporter.write_line(f"report: {shortest(session.page)}")
-
-
-def shortest(path: Path) -> str:
-    """The path as seen from here, or in full where it lies elsewhere."""
-    try:
-        return str(path.absolute().relative_to(Path.cwd()))
-    except ValueError:
-        return str(path)
+    if reason := config.stash.get(NOT_WRITTEN, ""):
+        terminalreporter.write_line(f"no report was written: {reason}", red=True)
+        return
+    for line, markup in closing_lines(session):
+        terminalreporter.write_line(line, **markup)

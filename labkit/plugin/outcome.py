@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 REPORT_ONLY = "--lab-report-only"
 NOT_PINNED = pytest.StashKey[str]()
+NOT_WRITTEN = pytest.StashKey[str]()  # why there is no report, where there is none
 
 
 def result_of(report: pytest.TestReport) -> TestResult:

@@ -24,16 +24,16 @@ from labkit.runs.tracking import Run as TrackedRun
 if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
     from labkit.report.answer import Answer
-    from labkit.runs.flips import Shown
-    from labkit.runs.post_by_post import Kept
+    from labkit.runs.flips import Kept, Shown
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage as this run met it: found in the store or computed, and the seconds that cost."""
+    """A stage as this run met it: found in the store or computed, when, and what that cost."""
 
     reused: bool
     seconds: float
+    created: float
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class TestResult:
 class LabSession:
     """State of one run.
 
-    `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
-    them; an exercise whose stages failed is asked and not answered. `limits` are the thresholds
-    by gate name; `baseline` is the run to compare with, `kept` this run's answers to its
-    test posts, `flips` what comparing these with the baseline's gave.
+    `asked` are the ids of the exercises that tests were run for, `modules` the files of these,
+    `answers` what was measured; an exercise whose stages failed is asked and not answered.
+    `limits` are the thresholds by gate name, `baseline` the run to compare with, `kept` this run's
+    answers to its test posts, `flips` what comparing these with the baseline's gave.
     """
 
     config: LabConfig
@@ -77,6 +77,7 @@ class LabSession:
     remarks: tuple[str, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
+    modules: dict[str, Path] = field(default_factory=dict)
     answers: dict[str, "Answer"] = field(default_factory=dict)
     tests: list[TestResult] = field(default_factory=list)
     absorbed: dict[str, Stage] = field(default_factory=dict)
@@ -228,9 +229,8 @@ class LabSession:
             verb = "does" if len(self.failing) == 1 else "do"
             parts.append(f"{len(self.failing)} of {len(self.gates)} gates {verb} not hold: {names}")
         elif self.gates:
-            parts.append(
-                "The gate holds" if len(self.gates) == 1 else f"All {len(self.gates)} gates hold"
-            )
+            count = len(self.gates)
+            parts.append("The gate holds" if count == 1 else f"All {count} gates hold")
         if self.unanswered:
             parts.append(f"{len(self.unanswered)} of {len(self.asked)} questions not answered")
         if self.regressions:
@@ -247,7 +247,7 @@ class LabSession:
         entries = self.lab.entries if "lab" in vars(self) else {}
         for name, entry in entries.items():
             if name not in stages or not entry.reused:
-                stages[name] = Stage(entry.reused, entry.seconds)
+                stages[name] = Stage(entry.reused, entry.seconds, entry.created)
         return stages
 
     def track(self, files: Sequence[Path]) -> None:
@@ -277,8 +277,9 @@ class LabSession:
 
         return {
             "asked": sorted(self.asked),
+            "modules": {exercise: str(file) for exercise, file in self.modules.items()},
             "answers": plain(list(self.answers.values())) if self.answers else [],
-            "stages": {name: (stage.reused, stage.seconds) for name, stage in self.stages.items()},
+            "stages": {name: plain(stage) for name, stage in self.stages.items()},
         }
 
     def absorb(self, packed: Mapping[str, Any]) -> None:
@@ -287,12 +288,13 @@ class LabSession:
         from labkit.report.answer import Answer
 
         self.asked.update(packed["asked"])
+        self.modules |= {exercise: Path(file) for exercise, file in packed["modules"].items()}
         for plain in packed["answers"]:
             answer = rebuild(Answer, plain)
             self.answers[answer.exercise] = answer
-        for name, (reused, seconds) in packed["stages"].items():
-            if name not in self.absorbed or not reused:
-                self.absorbed[name] = Stage(reused, seconds)
+        for name, stage in packed["stages"].items():
+            if name not in self.absorbed or not stage["reused"]:
+                self.absorbed[name] = rebuild(Stage, stage)
 
 
 SESSION = pytest.StashKey[LabSession]()

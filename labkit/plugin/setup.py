@@ -61,7 +61,9 @@ def new_session(config: pytest.Config, worker: Mapping[str, Any]) -> LabSession:
 
 def thresholds(config: LabConfig, settings: dict[str, Any]) -> dict[str, float]:
     """The thresholds of the gates by name."""
-    return gates.thresholds(config.profile, settings["gate"], config.trained_elsewhere is None)
+    labs_posts = config.data == profiles.PROFILES[config.profile].data
+    trains = config.trained_elsewhere is None
+    return gates.thresholds(config.profile, settings["gate"], trains, labs_posts)
 
 
 def choose_profile(config: pytest.Config, name: str) -> profiles.Choice:

@@ -3,12 +3,14 @@
 import sys
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from labkit.errors import visible
 from labkit.evaluation.gates import GateResult
-from labkit.exercises import BY_ID
+from labkit.exercises import BY_ID, stage_words
 from labkit.plugin.session import LabSession
 from labkit.plumbing.progress import duration
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     import pytest
 
 WIDTH = 78
+GAP = 3  # between two columns
 CLEAR = "\r\x1b[K"  # to the start of the line, and erase it
 Line = tuple[str, dict[str, bool]]  # a line and its markup, as pytest's terminal takes them
 
@@ -43,7 +46,7 @@ class TerminalProgress:
         self._quarter = 0
 
     def begin(self, stage: str) -> None:
-        self._stage, self._started, self._quarter = stage.replace("_", " "), time.monotonic(), 0
+        self._stage, self._started, self._quarter = stage_words(stage), time.monotonic(), 0
         self._live(f"lab: {self._stage} ...")
 
     def advance(self, done: float, note: str = "") -> None:
@@ -70,6 +73,7 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """A line that stays, below what pytest has written."""
+        line = visible(line)
         with self._uncaptured():
             if reporter := self._reporter():
                 reporter.ensure_newline()
@@ -86,7 +90,7 @@ class TerminalProgress:
         if reporter is not None and self._is_live():
             with self._uncaptured():
                 reporter.ensure_newline()
-                reporter.write_raw(CLEAR + line[:WIDTH], flush=True)
+                reporter.write_raw(CLEAR + visible(line)[:WIDTH], flush=True)
 
 
 def header(session: LabSession) -> list[str]:
@@ -109,7 +113,7 @@ def header(session: LabSession) -> list[str]:
 def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
     """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
     widest = max((len(_gate(gate)) for gate in session.gates), default=0)
-    left = max(24, min(44, WIDTH - 4 - widest))
+    left = max(24, min(44, WIDTH - 3 - GAP - widest))
     for answer in session.in_order():
         exercise = BY_ID[answer.exercise]
         if verbosity > 0:
@@ -118,7 +122,8 @@ def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
             yield "", {}
         elif verbosity < 0:
             mark = "ok  " if answer.holds else "FAIL"
-            yield f"{exercise.number}  {mark} {answer.headline}"[:WIDTH], _colour(answer.holds)
+            headline = visible(answer.headline)
+            yield f"{exercise.number}  {mark} {headline}"[:WIDTH], _colour(answer.holds)
         else:
             yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
     for name in session.unanswered:
@@ -141,8 +146,9 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
         return
     baseline = session.comparison.baseline
     for remark in session.remarks:
-        yield remark, {"yellow": True}
-    yield f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):", {"bold": True}
+        yield visible(remark), {"yellow": True}
+    against = f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):"
+    yield visible(against), {"bold": True}
     for change in session.comparison.changes:
         for line in _wrap(f"   {change.shown}", "      "):
             yield line, _colour(not change.regressed) if change.regressed else {}
@@ -152,6 +158,24 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
     for sentence in session.flips.sentences if session.flips else ():
         for line in _wrap(f"   {sentence}", "      "):
             yield line, {}
+
+
+def skip_lines(session: LabSession) -> Iterator[Line]:
+    """Why tests were skipped, each reason once."""
+    reasons = Counter(test.message for test in session.tests if test.outcome == "skipped")
+    for reason, count in reasons.items():
+        for line in _wrap(f"skipped {count}: {' '.join(reason.split())}", "   "):
+            yield line, {}
+
+
+def closing_lines(session: LabSession) -> Iterator[Line]:
+    """Where the report is, and the command that asks the model for a sentence of one's own."""
+    from labkit.report.page import next_command, shown
+
+    yield f"report: {shown(session.page)}", {}
+    if command := next_command(session):
+        yield "ask the model:", {}
+        yield f"  {command}", {}
 
 
 def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:
@@ -165,13 +189,13 @@ def _side_by_side(
     number: int, headline: str, gates: tuple[GateResult, ...], left: int
 ) -> Iterator[Line]:
     """The headline wrapped in the left column, one gate to a line in the right one."""
-    words = textwrap.wrap(headline, left)
+    words = textwrap.wrap(visible(headline), left)
     for row in range(max(len(words), len(gates))):
         label = f"{number}" if row == 0 else ""
         text = words[row] if row < len(words) else ""
         gate = gates[row] if row < len(gates) else None
         yield (
-            f"{label:<3}{text:<{left + 1}}{_gate(gate) if gate else ''}".rstrip(),
+            f"{label:<3}{text:<{left + GAP}}{_gate(gate) if gate else ''}".rstrip(),
             _colour(gate.holds) if gate else {},
         )
 
@@ -187,4 +211,4 @@ def _colour(holds: bool) -> dict[str, bool]:
 
 
 def _wrap(text: str, rest: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=rest)
+    return textwrap.wrap(visible(text), WIDTH, subsequent_indent=rest)

@@ -55,13 +55,14 @@ def _installed(name: str) -> str | None:
 class Entry:
     """A verified entry: its folder, its key, whether it was there before, the seconds it took.
 
-    `content` is the digest of what its files hold.
+    `created` is when it was computed (seconds since the epoch), `content` is the digest of what its files hold.
     """
 
     path: Path
     key: str
     reused: bool
     seconds: float
+    created: float
     content: str
 
 
@@ -96,7 +97,8 @@ class Store:
             os.utime(entry)
             manifest = _manifest(entry)
         self._prune(entry)
-        return Entry(entry, key, reused, manifest["seconds"], fingerprint(manifest["files"]))
+        seconds, created = manifest["seconds"], manifest["created"]
+        return Entry(entry, key, reused, seconds, created, fingerprint(manifest["files"]))
 
     @contextmanager
     def _locked(self, stage: str, key: str) -> Iterator[None]:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.plumbing import results
 from labkit.plumbing.digests import file_digest
 from labkit.plumbing.hardware import Hardware, describe_machine
+from labkit.plumbing.reading import read_json
 from labkit.plumbing.store import library_versions
 
 if TYPE_CHECKING:  # their imports take seconds, and who only reads a record need not wait
@@ -27,6 +28,7 @@ if TYPE_CHECKING:  # their imports take seconds, and who only reads a record nee
     from labkit.evaluation.metrics import Evaluations
     from labkit.model.checkpoints import Checkpoint
     from labkit.training.history import FineTuned, Repeatability
+from labkit.training.plan import Plan
 
 FILE = "lineage.json"
 
@@ -60,7 +62,7 @@ class Lineage:
     @classmethod
     def load(cls, folder: Path) -> Lineage:
         """Read `lineage.json` of `folder`."""
-        return results.rebuild(cls, json.loads((folder / FILE).read_text()))
+        return results.rebuild(cls, read_json(folder / FILE))
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Ingredients:
     data_files: DataFiles
     base: Checkpoint
     posts: Posts
+    plan: Plan | None
     fine_tuned: FineTuned
     evaluations: Evaluations
     repeatability: Repeatability | None
@@ -95,14 +98,9 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
         commit=made_of.commit,
         profile=config.profile,
         config=results.plain(config),
-        base_model={
-            "name": made_of.base.name,
-            "revision": made_of.base.revision,
-            "sha256": made_of.base.sha256,
-            "bytes": made_of.base.size,
-        },
+        base_model=describe_base(made_of.base),
         data=describe_data(made_of),
-        recipe=results.plain(config.recipe) if history else {},
+        recipe=describe_recipe(made_of.plan) if made_of.plan else {},
         trained_elsewhere=elsewhere.source if elsewhere else None,
         hardware=results.plain(made_of.hardware),
         machine=describe_machine(),
@@ -114,6 +112,11 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
     )
 
 
+def describe_recipe(plan: Plan) -> dict[str, Any]:
+    """The hyperparameters, how they were found, and what was tried to find them."""
+    return {**results.plain(plan.recipe), "why": plan.why, "tried": results.plain(plan.tried)}
+
+
 def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:
     """Whether it was checked, and what came out."""
     if found is None:
@@ -121,16 +124,28 @@ def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:
     return {"checked": True, "identical": found.identical, **results.plain(found)}
 
 
+def describe_base(base: Checkpoint) -> dict[str, Any]:
+    """The base model by name, revision, and digest and size of its weights."""
+    return {"name": base.name, "revision": base.revision, "sha256": base.sha256, "bytes": base.size}
+
+
 def describe_data(made_of: Ingredients) -> dict[str, Any]:
     """The data set with its content fingerprint, and what was made of it."""
-    posts, config = made_of.posts, made_of.config
+    config = made_of.config
     return {
         "source": made_of.data_files.name,
         "revision": config.data.revision,
         "fingerprint": made_of.data_files.fingerprint,
+        "split_seed": config.selection.split_seed,
+        **describe_posts(made_of.posts),
+    }
+
+
+def describe_posts(posts: Posts) -> dict[str, Any]:
+    """What was made of the data: classes, splits, and how many posts each step dropped."""
+    return {
         "labels": list(posts.labels),
         "split_sizes": {name: len(split) for name, split in posts.items()},
-        "split_seed": config.selection.split_seed,
         "cleaning": results.plain(posts.cleaning),
     }
 

@@ -13,11 +13,12 @@ from labkit.plumbing.results import converter
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot: PNG bytes as base64 text, and the same in words."""
+    """A plot: SVG for the page, the same in words, and a sentence on how to read it."""
 
     title: str
     alt: str
-    png: str
+    svg: str
+    how: str = ""
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,55 @@ class Panels:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a header; `best` is the row to mark, and `mark` the word for it."""
+    """Rows of text under a header; `best` is the row to mark, and `mark` the word for it.
+
+    One that is `folded` stands with the other details of its answer, to be opened.
+    """
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     best: int | None = None
     mark: str = "best"
+    how: str = ""
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """Posts by true class (row) and predicted class (column)."""
+
+    title: str
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    how: str = ""
+
+
+@dataclass(frozen=True)
+class Point:
+    """A post in the planes: its text, true and predicted label, how sure the model is, its slice.
+
+    `places` are its coordinates in each plane, from 0 to 1.
+    """
+
+    text: str
+    truth: int
+    predicted: int
+    confidence: float
+    slice: str
+    places: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True)
+class Planes:
+    """The same posts in several planes, such as t-SNE before and after; `titles` name the planes."""
+
+    title: str
+    titles: tuple[str, ...]
+    alt: str
+    how: str
+    labels: tuple[str, ...]
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True)
@@ -75,5 +118,5 @@ class Listing:
     text: str
 
 
-Block = Figure | Panels | Table | Mistakes | Tokenized | Listing
+Block = Figure | Panels | Table | Matrix | Planes | Mistakes | Tokenized | Listing
 configure_tagged_union(Block, converter(), tag_name="kind")

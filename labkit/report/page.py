@@ -6,18 +6,29 @@ text from data never becomes markup.
 
 import base64
 import datetime
+import hashlib
 import html
 import json
+import re
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup
 
-from labkit.exercises import BY_ID
+from labkit.errors import visible
+from labkit.exercises import BY_ID, Exercise, stage_words
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
+from labkit.profiles import PROFILES
+from labkit.report.blocks import Listing
+from labkit.report.glossary import marked, terms
+from labkit.report.highlight import highlighted
+from labkit.report.lesson import Lesson, read_lesson
+from labkit.report.story import story
 
 if TYPE_CHECKING:
     from labkit.plugin.session import LabSession
@@ -26,7 +37,13 @@ if TYPE_CHECKING:
 PAGE = "lab.html"
 TITLE = "ML Lab 09: Fine-Tune a Model"
 LONGEST = 4000  # characters of a post or listing that the page shows
-CSS_PIXEL = 2  # pixels of a plot for one of the page, so that it is crisp on dense screens
+SHOWN_TOKENS = 32
+MARKS = 7  # shapes of the t-SNE planes; past seven classes one meets a colour once more, not both
+ZOOM = 1.18  # pixels of the page for one point of a plot
+SCRIPT = (Path(__file__).parent / "templates" / "report.js").read_text("utf-8")
+# Characters that mean something in Markdown, and what shows them: behind a mark of zero width no
+# name and no number is looked up.
+MARKUP = {c: f"\\{c}" for c in "\\`*_[]|~"} | {"#": "\\#\u200b", "@": "@\u200b", "$": "&#36;"}
 
 
 def environment() -> Environment:
@@ -42,9 +59,22 @@ def environment() -> Environment:
         "shorten": shorten,
         "md": markdown,
         "duration": duration,
-        "size": png_size,
+        "width": svg_width,
         "characters": characters,
+        "breakable": breakable,
+        "code": code,
+        "marked": marked,
+        "highlighted": highlighted,
+        "drawn": Markup,  # a plot is made of this package's code alone; its text is escaped
+        "stage_words": stage_words,
+        "zip": zip,
+        "mark": lambda index: (index + index // MARKS) % MARKS,
     }
+    templates.tests |= {
+        "listing": lambda block: isinstance(block, Listing),
+        "folded": lambda block: isinstance(block, Listing) or getattr(block, "folded", False),
+    }
+    templates.globals |= {"new_set": set, "SHOWN_TOKENS": SHOWN_TOKENS}
     return templates
 
 
@@ -55,16 +85,29 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text for one cell of a Markdown table, without any markup of its own."""
-    line = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in line)
+    """Text for one cell of a Markdown table, without any markup of its own.
+
+    Nor what GitHub makes of plain text: mentions, references, links, formulas.
+    """
+    line = html.escape(visible(" ".join(text.split())), quote=False)
+    shown = "".join(MARKUP.get(c, c) for c in line)
+    return shown.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
-def png_size(png: str) -> tuple[int, int]:
-    """Width and height, in pixels of the page, of a PNG in base64 (from its IHDR chunk)."""
-    head = base64.b64decode(png[:32])
-    width, height = (int.from_bytes(head[at : at + 4], "big") for at in (16, 20))
-    return width // CSS_PIXEL, height // CSS_PIXEL
+def svg_width(svg: str) -> int:
+    """Width in pixels of the page of a plot, from its view box."""
+    found = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    return round(ZOOM * float(found[1])) if found else 0
+
+
+def breakable(label: str) -> Markup:
+    """A name that may go on in the next line after a full stop, a dash or the like."""
+    return Markup("<wbr>").join(re.split(r"(?<=[._/-])(?=[A-Za-z])", label))
+
+
+def code(text: Markup) -> Markup:
+    """Escaped text, in which what stands between backticks is code."""
+    return Markup(re.sub(r"`([^`]+)`", r"<code>\1</code>", str(text)))
 
 
 def characters(table: "Table") -> int:
@@ -75,25 +118,104 @@ def characters(table: "Table") -> int:
 
 def facts(session: "LabSession") -> dict[str, str]:
     """What was run, by the words that the page's top and `summary.md` have for it."""
-    computed = [stage.seconds for stage in session.stages.values() if not stage.reused]
-    reused = len(session.stages) - len(computed)
     return {
         "profile": f"{session.config.profile} ({session.why})",
         "base model": session.config.base_model.source,
         "data": session.config.data.name,
-        "date": f"{datetime.datetime.now().astimezone():%Y-%m-%d %H:%M %Z}",
+        "date": moment(time.time()),
+        "numbers": computed(session),
         "commit": session.commit or "not in a checkout",
-        "duration": f"{duration(time.time() - session.started)}; {len(computed)} stages computed, "
-        f"{reused} reused",
     }
+
+
+def moment(seconds: float) -> str:
+    """A point in time as a person reads it."""
+    return f"{datetime.datetime.fromtimestamp(seconds).astimezone():%Y-%m-%d %H:%M %Z}"
+
+
+def computed(session: "LabSession") -> str:
+    """When the numbers were computed: now, or in which earlier runs."""
+    took = duration(time.time() - session.started)
+    old = [stage.created for stage in session.stages.values() if stage.reused]
+    new = len(session.stages) - len(old)
+    if not old:
+        return f"all computed in this run, in {took}"
+    first, last = moment(min(old)), moment(max(old))
+    when = first if first == last else f"between {first} and {last}"
+    if not new:
+        return f"from the store, computed {when}; this run took {took}"
+    return (
+        f"{new} stages computed in this run, in {took}; {len(old)} from the store, computed {when}"
+    )
+
+
+def lessons(session: "LabSession") -> dict[str, Lesson]:
+    """What the modules of the exercises teach, by exercise; none for a file that is gone."""
+    return {
+        exercise: read_lesson(file, Path.cwd())
+        for exercise, file in session.modules.items()
+        if file.is_file()
+    }
+
+
+def labels(session: "LabSession") -> tuple[str, ...]:
+    """The classes of the run; none where it measured nothing."""
+    asked_for = session.config.selection.labels
+    return asked_for or (session.lab.posts.labels if session.answers else ())
+
+
+def tries(exercise: Exercise, labels: tuple[str, ...]) -> list[tuple[str, str, str]]:
+    """Commands to try with what to predict and where to look; of those that name classes, none
+    where the classes are not known."""
+    named = dict(zip(("first", "second"), map(shlex.quote, labels), strict=False))
+    return [
+        (one.command.format(**named), one.predict, one.look)
+        for one in exercise.tries
+        if "{" not in one.command or len(named) == 2
+    ]
+
+
+def next_command(session: "LabSession") -> str:
+    """The command that asks the saved model; empty where this run saved none."""
+    if "save_and_track" not in session.answers:
+        return ""
+    return f'labkit predict {shlex.quote(shown(session.model))} "your sentence"'
+
+
+def shown(path: Path) -> str:
+    """The path as seen from here, or in full where it lies elsewhere."""
+    absolute = path.absolute()
+    return str(absolute.relative_to(Path.cwd()) if absolute.is_relative_to(Path.cwd()) else path)
+
+
+def own_options(session: "LabSession") -> bool:
+    """Whether the run has other posts or models than its profile, so that commands need options."""
+    config, usual = session.config, PROFILES[session.config.profile]
+    return (config.data, config.base_model, config.trained_elsewhere) != (
+        (usual.data, usual.base_model, None)
+    )
 
 
 def page(session: "LabSession", facts: Mapping[str, str]) -> str:
     """The report."""
+    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
     return (
         environment()
         .get_template("lab.html.jinja")
-        .render(title=TITLE, session=session, facts=facts, exercises=BY_ID)
+        .render(
+            title=TITLE,
+            session=session,
+            facts=facts,
+            exercises=BY_ID,
+            story=story(session.values),
+            lessons=lessons(session),
+            tries=lambda exercise: tries(exercise, labels(session)),
+            terms=terms(),
+            next_command=next_command(session),
+            own_options=own_options(session),
+            script=Markup(SCRIPT),
+            script_digest=digest,
+        )
     )
 
 

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 
 from labkit.errors import LabError
 from labkit.plumbing import results
+from labkit.plumbing.reading import parse_json, read_text
 
 FILE, BASELINE = "history.jsonl", "baseline.json"
 
@@ -151,8 +152,10 @@ def compare(
 
 def _number(value: Any) -> float | None:
     """A measured number; None for what is none, as NaN, with which nothing can be compared."""
-    is_number = isinstance(value, (int, float)) and math.isfinite(value)
-    return value if is_number else None
+    try:
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond all measuring
+        return None
 
 
 def with_tolerances(given: Mapping[str, float]) -> tuple[Metric, ...]:
@@ -191,7 +194,7 @@ def find(asked: str, folder: Path) -> tuple[Record, tuple[str, ...]]:
 def load(path: Path, option: str) -> Record:
     """The record in a file; raises LabError, with the option's name, where there is none."""
     try:
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(read_text(path))
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise LabError(f"{option}: {path} is not the record of a run") from None
 
@@ -218,7 +221,13 @@ def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
 
 
 def _parse(text: str) -> Record:
-    return results.rebuild(Record, json.loads(text))
+    """A record from its JSON; raises ValueError where a field is of another type."""
+    document = parse_json(text)
+    record = results.rebuild(Record, document)
+    same = {name: document[name] for name in results.plain(record)}
+    if json.dumps(same) != json.dumps(results.plain(record)):  # in which 1 is not true
+        raise ValueError
+    return record
 
 
 def _ends_a_line(file: BinaryIO) -> bool:

@@ -37,7 +37,7 @@ WORDS = {
     "delivery": TOPIC_WORDS["sci.space"],
     "returns": TOPIC_WORDS["rec.sport.baseball"],
 }
-LOOSE = {gate.name: gate.low if gate.at_least else min(gate.high, 1e6) for gate in GATES}
+LOOSE = {gate.name: gate.low if gate.higher_is_better else min(gate.high, 1e6) for gate in GATES}
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,28 @@
 """Exercise 5: compare.
 
-Every method on the same test posts: always the most frequent class, words alone (TF-IDF), zero-shot,
-a linear classifier on the frozen embeddings, and the fine-tuned model. Then the classes in
-embedding space before and after: measured with the silhouette in the full space, drawn with t-SNE.
+What you see: Every method on the same test posts: always the most frequent class, words alone
+(TF-IDF), zero-shot, a linear classifier on the frozen embeddings, and the fine-tuned model. Then
+the classes in embedding space before and after fine-tuning.
+
+The silhouette measures how clearly the classes stand apart, in the full space with all its
+dimensions. For each post: `own` is the mean distance to the posts of its own class, `other` to
+those of the nearest other class, and (other - own) / max(other, own) is its silhouette. 1 means
+tight, distant groups; 0 means that the classes overlap; below 0 a post is nearer to another class.
+
+t-SNE draws the same posts in a plane. It keeps neighbours together. Sizes of groups and distances
+between them mean little, so nothing is measured in the plane.
+
+Predict first: Fine-tuning raises the accuracy by some points. Will the silhouette reach 1? Will
+every post stand on its own side of the plane? Then look:
+
+    pytest -k compare -v
 
 Question: How clearly separated are the classes in embedding space?
 """
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, f1_score
+from sklearn.metrics import silhouette_score
 
 from labkit.evaluation.metrics import METHODS, ZERO_SHOT
 from labkit.plugin import gate_names
@@ -25,16 +38,19 @@ def evaluation(request, evaluations):
     return evaluations[request.param]
 
 
-def test_numbers_are_those_of_scikit_learn(posts, evaluation):
-    """Of a method that was drawn several times, the mean over its draws."""
-    truth, labels = posts.truth.test, range(len(posts.labels))
-    several = getattr(evaluation, "all_predicted", [evaluation.predicted])
-    accuracies = [accuracy_score(truth, draw) for draw in several]
-    f1s = [
-        f1_score(truth, draw, average="macro", labels=labels, zero_division=0) for draw in several
-    ]
-    assert evaluation.accuracy.value == pytest.approx(np.mean(accuracies))
-    assert evaluation.macro_f1.value == pytest.approx(np.mean(f1s))
+def test_silhouette_of_four_points_by_hand():
+    """Two classes of two points each; all four points have the same silhouette by symmetry."""
+    points = np.array([[0, 0], [0, 1], [3, 0], [3, 1]])
+    classes = np.array([0, 0, 1, 1])
+
+    own = 1.0  # from (0, 0) to (0, 1), the other point of its class
+    other = (3 + np.sqrt(3**2 + 1)) / 2  # the mean distance to (3, 0) and (3, 1)
+    silhouette = (other - own) / max(other, own)
+
+    assert silhouette == pytest.approx(0.68, abs=0.01)
+    assert silhouette == pytest.approx(silhouette_score(points, classes))
+    mixed = silhouette_score(points, [0, 1, 0, 1])  # the same points with other labels
+    assert mixed < 0
 
 
 def test_it_is_at_least_as_good_as_the_majority(evaluations, evaluation):
@@ -45,18 +61,11 @@ def test_it_is_at_least_as_good_as_the_majority(evaluations, evaluation):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_no_shuffle_of_the_labels_stands_further_apart(separation, when):
-    """Among very few posts a shuffle can fall on the true labels, so a tie is no failure."""
+def test_few_shuffles_of_the_labels_stand_further_apart(separation, when):
+    """Each against shuffles of its own; among very few posts one can fall on the true labels."""
     measured = getattr(separation, when)
-    own, shuffled = measured.silhouette, measured.null_high
-    assert own >= shuffled - 1e-9, f"silhouette {own:.4f}, of shuffled labels up to {shuffled:.4f}"
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_the_plane_has_every_sampled_post(separation, when):
-    plane = getattr(separation, f"plane_{when}")
-    assert plane.shape == (len(separation.rows), 2)
-    assert np.isfinite(plane).all()
+    own, shuffled = measured.silhouette, measured.null_95
+    assert own >= shuffled - 1e-9, f"silhouette {own:.4f}, 95 % of shuffles below {shuffled:.4f}"
 
 
 @pytest.mark.parametrize("gate", gate_names("compare"))

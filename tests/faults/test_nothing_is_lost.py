@@ -83,7 +83,7 @@ def test_fine_tune_refuses_somebodys_folder_before_it_computes(tmp_path, tiny_da
     assert run.returncode == 2
     (line,) = [line for line in run.stderr.splitlines() if line.startswith("labkit fine-tune:")]
     assert "thesis.tex" in line or "has no lineage.json of the lab" in line
-    assert "fine tuned ..." not in run.stderr
+    assert "fine-tuning ..." not in run.stderr
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 

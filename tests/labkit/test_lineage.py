@@ -23,8 +23,8 @@ from labkit.plumbing.hardware import Hardware
 from labkit.release import lineage
 from labkit.release.lineage import Ingredients, Lineage
 from labkit.training.classifier import FineTuned
-from labkit.training.history import Epoch, History
-from labkit.training.sweep import Repeatability
+from labkit.training.history import Epoch, History, Repeatability
+from labkit.training.plan import Plan
 
 DURATIONS = {"tokens": 1.23456, "posts": 0.0}
 CLEANING = Cleaning({"train": 9, "test": 4}, {"train": 1, "test": 0}, 2, 3)
@@ -50,6 +50,7 @@ def facts(tmp_path) -> Ingredients:
             selection=Selection(split_seed=5),
             recipe=Recipe(epochs=3),
         ),
+        plan=Plan(Recipe(epochs=3, learning_rate=1e-4), "Because."),
         data_files=DataFiles(tmp_path, "hub/posts", {"train.jsonl": "d1"}),
         base=Checkpoint(
             folder, "hub/base", "r2", {WEIGHTS: "that of the converted"}, published="d2"
@@ -141,6 +142,7 @@ def test_a_model_from_elsewhere_has_no_recipe_of_ours(facts, model):
         facts,
         config=replace(facts.config, trained_elsewhere=ModelSource("someone/model")),
         fine_tuned=replace(facts.fine_tuned, history=None),
+        plan=None,
         repeatability=None,
     )
     record = lineage.record(elsewhere, model, DURATIONS)

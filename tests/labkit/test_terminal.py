@@ -64,9 +64,9 @@ def test_a_terminal_has_one_live_line_below_the_dots(clock):
     run_a_stage(progress, clock)
     dots, *shown = reporter.written.split(CLEAR)
     assert dots == f"{DOTS}\n"
-    assert shown[0] == "lab: fine tuned ..."
-    assert shown[3] == "lab: fine tuned  30 %, loss 0.50, 7.0 s left"
-    assert shown[-1] == "lab: fine tuned done in 10 s, 3 epochs\n"
+    assert shown[0] == "lab: fine-tuning ..."
+    assert shown[3] == "lab: fine-tuning  30 %, loss 0.50, 7.0 s left"
+    assert shown[-1] == "lab: fine-tuning done in 10 s, 3 epochs\n"
     assert "\n" not in "".join(shown[:-1])
 
 
@@ -86,8 +86,8 @@ def test_a_file_has_a_line_for_each_quarter_and_one_for_the_end(clock):
     run_a_stage(progress, clock)
     assert reporter.written.splitlines() == [
         DOTS,
-        "lab: fine tuned  80 %, loss 0.50, 2.0 s left",
-        "lab: fine tuned done in 10 s, 3 epochs",
+        "lab: fine-tuning  80 %, loss 0.50, 2.0 s left",
+        "lab: fine-tuning done in 10 s, 3 epochs",
     ]
 
 
@@ -102,7 +102,7 @@ def test_quiet_leaves_no_line_but_a_remark(clock):
 
 def test_a_worker_writes_to_the_shared_standard_error(clock, capfd):
     run_a_stage(progress_on(None), clock)
-    assert "lab: fine tuned done in 10 s, 3 epochs" in capfd.readouterr().err
+    assert "lab: fine-tuning done in 10 s, 3 epochs" in capfd.readouterr().err
 
 
 @pytest.fixture

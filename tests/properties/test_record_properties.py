@@ -18,7 +18,17 @@ from labkit.plumbing.results import content_digest, plain, rebuild
 from labkit.release.lineage import Lineage
 from labkit.report import page
 from labkit.report.answer import Answer
-from labkit.report.blocks import Figure, Listing, Mistake, Mistakes, Table, Tokenized
+from labkit.report.blocks import (
+    Figure,
+    Listing,
+    Matrix,
+    Mistake,
+    Mistakes,
+    Planes,
+    Point,
+    Table,
+    Tokenized,
+)
 from labkit.runs import history
 from labkit.runs.history import Record
 from tests.strategies import JSON_VALUES, any_of, any_text, parts_of
@@ -122,15 +132,16 @@ def test_a_lineage_holds_no_number_that_json_has_not(tmp_path, number):
 
 
 class TextOnly(HTMLParser):
-    """The text of a page, the names of its tags, and the alternatives of its images."""
+    """The text of a page, its tags, and the alternatives of its plots."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.text, self.tags, self.alts = "", set[str](), list[str]()
+        self.text, self.tags, self.alts = "", list[str](), list[str]()
 
     def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.add(tag)
-        self.alts += [value or "" for name, value in attrs if (tag, name) == ("img", "alt")]
+        self.tags.append(tag)
+        if ("class", "drawing") in attrs:
+            self.alts += [value or "" for name, value in attrs if name == "aria-label"]
 
     def handle_data(self, data: str) -> None:
         self.text += data
@@ -164,7 +175,9 @@ def test_a_report_of_any_text_parses_to_the_same_text(tiny_config, tmp_path_fact
     folder = tmp_path_factory.getbasetemp()
     session = LabSession(tiny_config, "asked for", folder, folder, 0.0, False, Silent())
     blocks = (
-        Figure("plot", text, ""),
+        Figure("plot", text, "<svg></svg>", text),
+        Matrix("matrix", (text,), ((1,),), text),
+        Planes(text, (text,), text, text, (text,), (Point(text, 0, 0, 0.5, text, ((0, 0),)),)),
         Table("table", ("column",), ((text,),)),
         Mistakes("mistakes", (Mistake(text, "a", "b", 0.5),)),
         Tokenized("post", text, (text,), (1,)),
@@ -172,9 +185,10 @@ def test_a_report_of_any_text_parses_to_the_same_text(tiny_config, tmp_path_fact
     )
     found = parsed(session, f"begin{text}end", blocks)
     assert f"begin{text}end" in found.text
-    assert found.text.count(text) >= 6
+    assert found.text.count(text) >= 12
     assert found.alts == [text]
-    assert "script" not in found.tags
+    assert found.tags.count("script") == 1  # the page's own
+    assert "img" not in found.tags
 
 
 def parsed(session: LabSession, sentence: str, blocks: tuple[Any, ...]) -> TextOnly:

@@ -2,7 +2,8 @@
 const least = arguments[0];
 const channels = (colour) => {
   const [r, g, b, a = 1] = colour.match(/[\d.]+/g).map(Number);
-  return { rgb: [r, g, b], a };
+  const whole = colour.startsWith("color(srgb") ? 255 : 1; // what color-mix() comes to is in shares
+  return { rgb: [r * whole, g * whole, b * whole], a };
 };
 const behind = (element) => {
   for (let at = element; at; at = at.parentElement) {

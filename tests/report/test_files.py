@@ -35,7 +35,7 @@ def test_workers_compute_every_stage_once_and_a_warm_run_finds_the_same(parallel
     assert {stage["reused"] for stage in warm_run.answers["stages"].values()} == {True}
     assert parallel_run.answers["stages"].keys() == warm_run.answers["stages"].keys()
     assert warm_run.answers["answers"] == parallel_run.answers["answers"]
-    assert parallel_run.process.stderr.count("fine tuned done") == 1
+    assert parallel_run.process.stderr.count("fine-tuning done") == 1
 
 
 def test_junit_xml_carries_the_measured_values(parallel_run, lab_folder):
@@ -67,7 +67,7 @@ def test_summary_has_a_row_for_every_answer(parallel_run):
 def test_markdown_has_no_markup_from_data(text):
     cell = markdown(f"{text} | *a* [b](c) `d`\n# e")
     assert not set("<>\n") & set(cell)
-    assert not re.search(r"(?<!\\)[|*`#\[\]]", cell)
+    assert not re.search(r"(?<!\\)[|*`#\[\]]", re.sub(r"&#\d+;", "", cell))
 
 
 def test_the_terminal_fits_eighty_columns_without_colour(sabotaged_run):
@@ -75,7 +75,8 @@ def test_the_terminal_fits_eighty_columns_without_colour(sabotaged_run):
     _, _, table = output.partition("6 questions, measured")
     table, _, _ = table.partition("short test summary")
     assert len(table.splitlines()) > 12
-    assert max(map(len, table.splitlines())) <= 80
+    to_copy = ("report: ", "  labkit ")  # a path or a command stays in one line
+    assert max(len(line) for line in table.splitlines() if not line.startswith(to_copy)) <= 80
     assert "\x1b" not in output
     assert "FAIL fine_tuned_accuracy" in table
     assert "lab.html" in table
@@ -83,7 +84,7 @@ def test_the_terminal_fits_eighty_columns_without_colour(sabotaged_run):
 
 def test_progress_stands_on_lines_of_its_own(sabotaged_run):
     lines = sabotaged_run.process.stdout.splitlines()
-    assert sum(line.startswith("lab: fine tuned done in") for line in lines) == 1
+    assert sum(line.startswith("lab: fine-tuning done in") for line in lines) == 1
     assert [line for line in lines if "lab: " in line and not line.startswith("lab: ")] == []
     dots = [line for line in lines if re.fullmatch(r"tests/exercises/\S+ \S+ +\[ *\d+%\]", line)]
     assert len(dots) == 6

@@ -34,7 +34,7 @@ def test_both_pages_are_written_and_each_is_its_own(both):
     assert "pytest-html" in theirs
     assert "results-table" in theirs
     assert "results-table" not in ours
-    assert "<script" not in ours
+    assert ours.count("<script") == 1
     for test in ("test_no_post_is_empty[train]", "test_gate[above_chance_low]"):
         assert test in theirs
         assert f"<wbr>{test}<" in ours

@@ -1,25 +1,22 @@
 """Plots of embeddings: similarities, and the t-SNE planes."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
-from matplotlib.patheffects import withStroke
 
-from labkit.report.blocks import Figure, Panels
+from labkit.report.blocks import Figure, Planes, Point
 from labkit.report.plots.style import (
     BLUE,
     COLUMN,
     INK,
+    PAPER,
     STYLE,
     VERMILION,
-    class_colour,
-    class_marker,
     figure_of,
     name_classes,
-    short,
 )
 
 
@@ -33,8 +30,8 @@ def similarity_heat_map(
     image = axes.imshow(similarity, cmap="viridis", vmin=min(0.0, similarity.min()), vmax=1)
     edges = np.flatnonzero(np.diff(topics)) + 0.5
     for edge in edges:
-        axes.axhline(edge, color="white", lw=2)
-        axes.axvline(edge, color="white", lw=2)
+        axes.axhline(edge, color=PAPER, lw=2)
+        axes.axvline(edge, color=PAPER, lw=2)
     middles = [float(np.mean(np.flatnonzero(np.equal(topics, i)))) for i in range(len(labels))]
     name_classes(axes, labels, middles)
     axes.spines[:].set_visible(False)
@@ -49,6 +46,8 @@ def similarity_heat_map(
         f"Heat map of the cosine similarity of {len(topics)} sentences, grouped by topic. Mean "
         f"{similarity[same & off_diagonal].mean():.2f} within a topic, "
         f"{similarity[~same].mean():.2f} between topics.",
+        "Rows and columns are the same sentences. A bright cell is a pair that the model finds "
+        "alike; bright squares along the diagonal mean that it tells the topics apart.",
     )
 
 
@@ -74,52 +73,45 @@ def pair_histogram(same: np.ndarray, different: np.ndarray) -> Figure:
         f"Two histograms of cosine similarity: {len(same)} pairs of the same topic with mean "
         f"{same.mean():.2f}, {len(different)} pairs of different topics with mean "
         f"{different.mean():.2f}.",
+        "The further the upper bars lie to the right of the lower ones, the better the model tells "
+        "the topics apart. Where they overlap, a cosine alone does not decide.",
     )
 
 
-@matplotlib.rc_context(STYLE)
 def embedding_planes(
     planes: Mapping[str, np.ndarray],
     silhouettes: Mapping[str, float],
-    truth: np.ndarray,
+    points: Sequence[Point],
     labels: Sequence[str],
-) -> Panels:
-    """t-SNE planes (posts, 2) side by side on equal terms, coloured by the true class."""
-    figures = tuple(
-        _plane(when, plane, silhouettes[when], truth, labels) for when, plane in planes.items()
+) -> Planes:
+    """t-SNE planes (posts, 2) side by side, each a square as wide as it needs to be.
+
+    `points` are the posts, in the order of the planes' rows, without their places.
+    """
+    squares = [_square(plane) for plane in planes.values()]
+    placed = tuple(
+        replace(point, places=tuple((float(x), float(y)) for x, y in places))
+        for point, places in zip(points, np.stack(squares, axis=1).round(4), strict=True)
     )
-    return Panels("The test posts in the t-SNE plane, before and after fine-tuning", figures)
-
-
-def _plane(
-    when: str, plane: np.ndarray, silhouette: float, truth: np.ndarray, labels: Sequence[str]
-) -> Figure:
-    canvas = Canvas(figsize=(COLUMN, 3.6))
-    axes = canvas.subplots()
-    for index in range(len(labels)):
-        x, y = plane[truth == index].T
-        axes.scatter(
-            x, y, s=16, alpha=0.65, lw=0, color=class_colour(index), marker=class_marker(index)
-        )
-    _square(axes, plane)
-    for index, label in enumerate(labels):
-        x, y = np.median(plane[truth == index], axis=0)
-        name = axes.text(x, y, short(label), ha="center", va="center", weight="bold")
-        name.set_path_effects([withStroke(linewidth=3, foreground="white")])
-    return figure_of(
-        canvas,
-        f"{when.capitalize()}: silhouette {silhouette:.2f} in the full space",
-        f"t-SNE of {len(plane)} test posts {when} fine-tuning, coloured by class. Silhouette in "
-        f"the full space: {silhouette:.2f}.",
+    wrong = sum(point.predicted != point.truth for point in points)
+    return Planes(
+        "The test posts in the t-SNE plane, before and after fine-tuning",
+        tuple(
+            f"{when.capitalize()}: silhouette {silhouettes[when]:.2f} in the full space"
+            for when in planes
+        ),
+        f"t-SNE of {len(points)} test posts, coloured by true class; the fine-tuned model is wrong "
+        f"on {wrong} of them.",
+        "Each mark is a post; posts that the model finds alike lie together. Distances between far "
+        "groups, and the directions, mean nothing. A ring marks a post that the fine-tuned model "
+        "gets wrong.",
+        tuple(labels),
+        placed,
     )
 
 
-def _square(axes: Axes, plane: np.ndarray) -> None:
-    """A square around the plane, without ticks: distances and directions of t-SNE have no unit."""
+def _square(plane: np.ndarray) -> np.ndarray:
+    """The plane moved and scaled into the unit square, with a margin; t-SNE has no unit."""
     middle = (plane.max(axis=0) + plane.min(axis=0)) / 2
-    half = 0.54 * float(np.ptp(plane, axis=0).max())
-    axes.set_aspect("equal")
-    axes.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
-    axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set(visible=True, color="#d0d0d0")
+    side = 1.06 * max(float(np.ptp(plane, axis=0).max()), 1e-9)
+    return np.asarray((plane - middle) / side + 0.5)

@@ -40,4 +40,6 @@ def token_histogram(lengths: Sequence[int], limit: int) -> Figure:
         "Tokens per post; grey: cut off at the limit",
         f"Histogram of the tokens per post: median {median:.0f}, longest {max(lengths)}; "
         f"posts beyond {limit} tokens are cut off there.",
+        "The higher a bar, the more posts have that many tokens. What is right of the dashed line "
+        "is cut off: the model never reads the end of those posts.",
     )

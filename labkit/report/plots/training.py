@@ -44,6 +44,8 @@ def _losses(history: History) -> Figure:
         "Loss: each step, its running mean, and validation",
         f"Loss over {len(epochs)} epochs. Training falls from {smooth[0]:.2f} to {smooth[-1]:.2f}; "
         f"validation after each epoch: {', '.join(f'{loss:.3f}' for loss in validation)}.",
+        "The loss is how surprised the model is by the true labels; lower is better. Where "
+        "validation rises while training falls, the model learns its train posts by heart.",
     )
 
 
@@ -64,6 +66,8 @@ def _accuracies(history: History) -> Figure:
         canvas,
         "Accuracy on the validation posts",
         f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
+        "The share of validation posts that are right after each epoch. The axis does not start "
+        "at 0.",
     )
 
 

@@ -1,0 +1,46 @@
+"""The run in two numbers, for better and for worse, whole and in part."""
+
+from labkit.report.story import story
+
+VALUES = {
+    "zero_shot": {"zero_shot_accuracy": 0.72},
+    "training_data": {"train_posts": 480},
+    "fine_tune": {
+        "fine_tuned_accuracy": 0.86,
+        "margin": 0.14,
+        "margin_low": 0.09,
+        "margin_high": 0.188,
+        "train_seconds": 36.0,
+    },
+    "save_and_track": {"weights_bytes": 90_900_000, "size_ratio": 1.007},
+}
+
+
+def test_it_tells_gain_and_cost():
+    told = story(VALUES)
+    assert told is not None
+    assert (told.before, told.after) == ("72.0 %", "86.0 %")
+    assert told.gain == "14.0 points more (9.0 to 18.8)."
+    assert told.cost == (
+        "It took 480 labelled posts and 36 s of training. "
+        "The model is a file of 91 MB, 1.007 times the base model's."
+    )
+
+
+def test_a_loss_is_told_as_one():
+    worse = {"margin": -0.03, "margin_low": -0.05, "margin_high": -0.01}
+    told = story({**VALUES, "fine_tune": VALUES["fine_tune"] | worse})
+    assert told is not None
+    assert told.gain == "3.0 points fewer (1.0 to 5.0)."
+
+
+def test_a_model_trained_elsewhere_has_no_time_of_training_here():
+    tuned = {name: value for name, value in VALUES["fine_tune"].items() if name != "train_seconds"}
+    told = story({**VALUES, "fine_tune": tuned})
+    assert told is not None
+    assert told.cost == "The model is a file of 91 MB, 1.007 times the base model's."
+
+
+def test_half_of_the_lab_has_no_story():
+    assert story({"zero_shot": VALUES["zero_shot"]}) is None
+    assert story({"fine_tune": {}, "zero_shot": VALUES["zero_shot"]}) is None
