@@ -1,4 +1,4 @@
-"""`labkit` on the command line: fine-tune, predict, try, verify, reproduce.
+"""`labkit` on the command line: init, fine-tune, predict, try, verify, reproduce.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import profiles
+from labkit import __version__, profiles, project
 from labkit.config import LabConfig, ModelSource
 from labkit.errors import UNSEEN, LabError, visible
 from labkit.exercises import stage_words
@@ -45,7 +45,9 @@ class Lines:
 def parser() -> argparse.ArgumentParser:
     """The commands with their options."""
     top = argparse.ArgumentParser("labkit", description="Fine-tune, use and check a classifier.")
+    top.add_argument("--version", action="version", version=f"labkit {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    project.declare(commands)
     train = commands.add_parser(
         "fine-tune",
         help="train with the lab's recipe and save the model to a folder",
@@ -107,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     top = parser()
     args = top.parse_args(argv)
     run = {
+        "init": project.run,
         "fine-tune": run_fine_tune,
         "predict": run_predict,
         "try": run_try,

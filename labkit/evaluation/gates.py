@@ -6,12 +6,12 @@ A gate compares one measured number with a threshold. A number that is missing o
 
 import math
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.exercises import BY_ID, TABLE
+from labkit.exercises import BY_ID, TABLE, Exercise
 
 DIRECTIONS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
     "at_least": (">=", operator.ge),
@@ -40,11 +40,7 @@ class Gate:
     high: float = math.inf
     of_training: bool = False  # says nothing about a model that was trained elsewhere
     of_labs_posts: bool = False  # its threshold was made for them; on others the user's applies
-
-    @property
-    def question(self) -> str:
-        """The question of the lab that the gate belongs to."""
-        return BY_ID[self.exercise].question
+    question: str = ""  # of its exercise
 
     @property
     def sign(self) -> str:
@@ -93,31 +89,40 @@ class GateResult:
         )
 
 
-def _gate(exercise: str, entry: Mapping[str, Any]) -> Gate:
+def gate_of(exercise: str, entry: Mapping[str, Any]) -> Gate:
+    """The gate that a table of `labkit/exercises.toml` describes."""
     (direction,) = DIRECTIONS.keys() & entry.keys()
     rest = {name: value for name, value in entry.items() if name != direction}
     return Gate(exercise=exercise, direction=direction, threshold=entry[direction], **rest)
 
 
-GATES = tuple(_gate(part["id"], entry) for part in TABLE["exercise"] for entry in part["gate"])
+GATES = tuple(
+    gate_of(part["id"], {**entry, "question": part["question"]})
+    for part in TABLE["exercise"]
+    for entry in part["gate"]
+)
 PROFILE_THRESHOLDS: dict[str, dict[str, float]] = TABLE["thresholds"]
 
 
-def gates_of(exercise: str) -> tuple[Gate, ...]:
+def gates_of(exercise: str, gates: Sequence[Gate] = GATES) -> tuple[Gate, ...]:
     """The gates that belong to an exercise, in order."""
-    return tuple(gate for gate in GATES if gate.exercise == exercise)
+    return tuple(gate for gate in gates if gate.exercise == exercise)
 
 
 def thresholds(
-    profile: str, overrides: Mapping[str, float], trains: bool = True, labs_posts: bool = True
+    profile: str,
+    overrides: Mapping[str, float],
+    trains: bool = True,
+    labs_posts: bool = True,
+    gates: Sequence[Gate] = GATES,
 ) -> dict[str, float]:
-    """Every gate's threshold by name: the user's, else the profile's, else the table's.
+    """Every gate's threshold by name: the user's, else the profile's, else the gate's own.
 
     A run that does not train has no gates of training; settings that it shares with others may.
     One on other posts than the profile's own has no threshold that was made for those.
     Raises LabError for a name that is no gate and for a number that its gate cannot measure.
     """
-    table = {gate.name: gate for gate in GATES}
+    table = {gate.name: gate for gate in gates}
     for name, value in overrides.items():
         if name not in table:
             raise LabError(f"gate {name}: there is no such gate; there are {', '.join(table)}")
@@ -131,9 +136,9 @@ def thresholds(
     }
 
 
-def why_without(name: str) -> str:
+def why_without(name: str, gates: Sequence[Gate] = GATES) -> str:
     """Why a run may have no threshold for a gate."""
-    (gate,) = (gate for gate in GATES if gate.name == name)
+    (gate,) = (gate for gate in gates if gate.name == name)
     if gate.of_training:
         return "a gate of training; this model was trained elsewhere"
     return "a threshold for the lab's own posts; on others it applies where --lab-gate sets it"
@@ -148,11 +153,14 @@ def check_threshold(gate: Gate, value: float) -> None:
 
 
 def judge(
-    exercise: str, values: Mapping[str, Any], limits: Mapping[str, float]
+    exercise: str,
+    values: Mapping[str, Any],
+    limits: Mapping[str, float],
+    gates: Sequence[Gate] = GATES,
 ) -> tuple[GateResult, ...]:
     """Each gate of an exercise that has a threshold in `limits`, with the value measured for it."""
     results = []
-    for gate in gates_of(exercise):
+    for gate in gates_of(exercise, gates):
         if gate.name in limits:
             measured = values.get(gate.name)
             gate = replace(gate, threshold=limits[gate.name])
@@ -160,15 +168,19 @@ def judge(
     return tuple(results)
 
 
-def table_lines(limits: Mapping[str, float]) -> list[str]:
+def table_lines(
+    limits: Mapping[str, float],
+    gates: Sequence[Gate] = GATES,
+    exercises: Mapping[str, Exercise] = BY_ID,
+) -> list[str]:
     """The gates as a table in plain text, by question."""
     lines: list[str] = []
     question = ""
-    for gate in GATES:
+    for gate in gates:
         if gate.name not in limits:
             continue
         if gate.question != question:
             question = gate.question
-            lines += ["", f"{BY_ID[gate.exercise].number}. {question}"]
+            lines += ["", f"{exercises[gate.exercise].number}. {question}"]
         lines.append(f"   {gate.name:<27} {gate.sign} {limits[gate.name]:<8g} {gate.unit}")
     return lines[1:]

@@ -10,7 +10,7 @@ import csv
 import os
 import types
 import typing
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, replace
 from itertools import pairwise
@@ -212,13 +212,24 @@ FLAGS = {
     "gates": "print the gates with their thresholds and exit",
     "report-only": "compute and report; a claim or gate that fails does not fail the run",
 }
-
+REPORT_ONLY = "--lab-report-only"
 
 # Options that can stand alone: without a value they mean the baseline in the reports folder.
 BASELINE_OPTIONS = {
     "compare": ("RUN_OR_FILE", "fail where a metric is worse than in the baseline or another run"),
     "pin": ("FILE", "make this run the baseline if it passes"),
 }
+
+
+def typed(given: Namespace) -> list[str]:
+    """The flags of the lab's options on pytest's command line."""
+    valued = {option.flag: option.key for option in OPTIONS}
+    valued |= {f"--lab-{name}": f"lab_{name}" for name in ("config", *BASELINE_OPTIONS)}
+    flags = {f"--lab-{name}": f"lab_{name.replace('-', '_')}" for name in FLAGS}
+    return [
+        *(flag for flag, key in valued.items() if getattr(given, key) is not None),
+        *(flag for flag, key in flags.items() if getattr(given, key)),
+    ]
 
 
 def separate_paths(args: Sequence[Any]) -> list[tuple[str, str]]:

@@ -4,13 +4,13 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from labkit.errors import visible
 from labkit.evaluation.gates import GateResult
-from labkit.exercises import BY_ID, stage_words
+from labkit.exercises import stage_words
 from labkit.plugin.session import LabSession
 from labkit.plumbing.progress import duration
 
@@ -110,12 +110,43 @@ def header(session: LabSession) -> list[str]:
     return [wrapped for line in lines for wrapped in _wrap(f"lab: {line}", "     ")]
 
 
+def nothing_asked(typed: Sequence[str]) -> str:
+    """What to say where options of the lab were typed and no test asked for it."""
+    return (
+        f"lab: nothing was measured, whatever {', '.join(typed)} may ask: no test that ran takes "
+        "a fixture of the lab; `labkit init FOLDER` writes the six exercises"
+    )
+
+
+def write_outcome(
+    reporter: "pytest.TerminalReporter", session: LabSession, not_pinned: str, not_written: str
+) -> None:
+    """Answers, verdict, comparison, and where the report lies."""
+    count = len(session.asked)
+    reporter.section(f"{count} question{'s' * (count != 1)}, measured")
+    lines = (
+        *answer_table(session, reporter.verbosity),
+        *verdict_lines(session),
+        *skip_lines(session),
+        *comparison_lines(session),
+    )
+    for line, markup in lines:
+        reporter.write_line(line, **markup)
+    if not_pinned:
+        reporter.write_line(f"not pinned as the baseline: {not_pinned}", red=True)
+    if not_written:
+        reporter.write_line(f"no report was written: {not_written}", red=True)
+        return
+    for line, markup in closing_lines(session):
+        reporter.write_line(line, **markup)
+
+
 def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
     """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
     widest = max((len(_gate(gate)) for gate in session.gates), default=0)
     left = max(24, min(44, WIDTH - 3 - GAP - widest))
     for answer in session.in_order():
-        exercise = BY_ID[answer.exercise]
+        exercise = session.registry.exercises[answer.exercise]
         if verbosity > 0:
             yield from _in_full(exercise.number, exercise.question, answer.sentence)
             yield from ((f"   {_gate(gate)}", _colour(gate.holds)) for gate in answer.gates)
@@ -127,7 +158,8 @@ def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
         else:
             yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
     for name in session.unanswered:
-        yield f"{BY_ID[name].number}  FAIL not answered: {BY_ID[name].title}", _colour(False)
+        exercise = session.registry.exercises[name]
+        yield f"{exercise.number}  FAIL not answered: {exercise.title}", _colour(False)
 
 
 def verdict_lines(session: LabSession) -> Iterator[Line]:

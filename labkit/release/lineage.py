@@ -7,7 +7,6 @@ durations, metrics, and the digest of every file of the model.
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
 import subprocess
 from collections.abc import Mapping
@@ -15,7 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.plumbing import results
+from labkit import __version__
+from labkit.plumbing import results, schema
 from labkit.plumbing.digests import file_digest
 from labkit.plumbing.hardware import Hardware, describe_machine
 from labkit.plumbing.reading import read_json
@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # their imports take seconds, and who only reads a record nee
 from labkit.training.plan import Plan
 
 FILE = "lineage.json"
+SCHEMA = 1  # of the file
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,7 @@ class Lineage:
     durations: dict[str, float]
     metrics: dict[str, float]
     files: dict[str, dict[str, Any]]
+    schema: int = SCHEMA
 
     def save(self, folder: Path) -> None:
         """Write `lineage.json` into `folder`."""
@@ -61,8 +63,10 @@ class Lineage:
 
     @classmethod
     def load(cls, folder: Path) -> Lineage:
-        """Read `lineage.json` of `folder`."""
-        return results.rebuild(cls, read_json(folder / FILE))
+        """Read `lineage.json` of `folder`; raises LabError for one of a newer schema."""
+        document = read_json(folder / FILE)
+        schema.check(document, SCHEMA, str(folder / FILE))
+        return results.rebuild(cls, document)
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,7 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
     elsewhere = config.trained_elsewhere
     return Lineage(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        labkit=importlib.metadata.version("labkit"),
+        labkit=__version__,
         commit=made_of.commit,
         profile=config.profile,
         config=results.plain(config),

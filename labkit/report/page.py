@@ -20,7 +20,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from labkit.errors import visible
-from labkit.exercises import BY_ID, Exercise, stage_words
+from labkit.exercises import Exercise, stage_words
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
 from labkit.profiles import PROFILES
@@ -206,7 +206,7 @@ def page(session: "LabSession", facts: Mapping[str, str]) -> str:
             title=TITLE,
             session=session,
             facts=facts,
-            exercises=BY_ID,
+            exercises=session.registry.exercises,
             story=story(session.values),
             lessons=lessons(session),
             tries=lambda exercise: tries(exercise, labels(session)),
@@ -222,7 +222,9 @@ def page(session: "LabSession", facts: Mapping[str, str]) -> str:
 def summary(session: "LabSession", facts: Mapping[str, str]) -> str:
     """The answers as Markdown, for a pull-request comment or a job summary."""
     template = environment().get_template("summary.md.jinja")
-    return template.render(title=TITLE, session=session, facts=facts, exercises=BY_ID)
+    return template.render(
+        title=TITLE, session=session, facts=facts, exercises=session.registry.exercises
+    )
 
 
 def answers_dict(session: "LabSession") -> dict[str, Any]:
@@ -246,7 +248,7 @@ def answers_dict(session: "LabSession") -> dict[str, Any]:
         },
         "compared_with": session.comparison.baseline.run if session.comparison else None,
         "regressions": [change.metric.name for change in session.regressions],
-        "answers": [answer.to_dict() for answer in session.in_order()],
+        "answers": [answer.to_dict(session.registry.exercises) for answer in session.in_order()],
     }
 
 

@@ -94,7 +94,6 @@ class Checkout:
     def __init__(self, folder: Path, checkpoint: Path) -> None:
         self.folder, self.checkpoint = folder, checkpoint
         shutil.copytree(ROOT / "tests" / "exercises", folder / "tests" / "exercises")
-        shutil.copy(ROOT / "conftest.py", folder)
         self.posts = write_dataset(folder / "posts", train=500)
         self.configure('[tool.labkit]\nprofile = "embedded"\n')
         for name in ("tickets.csv", "moved/tickets.csv"):

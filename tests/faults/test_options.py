@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from labkit import lab, profiles
+from labkit import lab, profiles, sources
 from labkit.__main__ import main
 from labkit.config import ModelSource
 from labkit.errors import LabError

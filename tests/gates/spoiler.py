@@ -14,7 +14,7 @@ from labkit.evaluation.behaviour import behaviours_of
 from labkit.evaluation.gates import GATES, gates_of
 from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.search import examine_all, sample_of
-from labkit.plugin import SESSION
+from labkit.plugin.stash import SESSION
 from labkit.report.answer import Answer
 from tests.sabotage.sabotages import SEED, damaged, leak, not_a_number
 
@@ -41,7 +41,7 @@ class WrongStages:
 class NoNumbers:
     """Answers that give NaN for one gate and nothing at all for the next."""
 
-    @pytest.fixture(scope="module")
+    @pytest.fixture
     def answer(self, answer: Answer, pytestconfig: pytest.Config) -> Answer:
         session = pytestconfig.stash[SESSION]
         values = dict(answer.values)

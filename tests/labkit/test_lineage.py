@@ -1,7 +1,6 @@
 """What the record of a model says, field by field, from a lab that only has the facts."""
 
 import datetime
-import importlib.metadata
 import subprocess
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -11,6 +10,7 @@ import datasets
 import numpy as np
 import pytest
 
+import labkit
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
 from labkit.data.files import DataFiles
 from labkit.data.posts import Cleaning, Posts
@@ -88,7 +88,7 @@ def test_a_record_has_every_fact(facts, model):
     age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(record.created)
     assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=5)
     assert "." not in record.created
-    assert record.labkit == importlib.metadata.version("labkit")
+    assert record.labkit == labkit.__version__
     assert record.profile == "embedded"
     assert results.rebuild(LabConfig, record.config) == facts.config
     assert record.base_model == {
