@@ -196,6 +196,8 @@ def paired_table(pairs: Sequence[Paired], probe: Method) -> Table:
             )
             for pair in pairs
         ),
+        how="Two methods err on many of the same posts; only those tell them apart that one of the two "
+        "alone got right.",
         folded=True,
     )
 
@@ -220,6 +222,8 @@ def sureness_table(found: verdicts.Sureness) -> Table:
             )
             for name, each in rows.items()
         ),
+        how="Above 0 the model is surer than it is right (over-confident), below 0 less sure "
+        "(under-confident). The temperature was fitted on the validation posts.",
         folded=True,
     )
 
