@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     *("errors", "exercises", "config", "plumbing", "profiles"),
     *PIPELINE,
-    *("sources", "lab", "answers", "runs", "interactive", "plugin", "__main__"),
+    *("sources", "lab", "answers", "runs", "interactive", "plugin", "puzzles", "__main__"),
 )
 LONGEST = 300  # lines of a module
 
