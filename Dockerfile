@@ -16,12 +16,13 @@ USER learner
 WORKDIR /lab
 
 # Dependencies first: they change less often than the code, and their layer is the large one.
-COPY --chown=learner:learner Makefile constraints.txt pyproject.toml README.md LICENSE ./
+COPY --chown=learner:learner Makefile constraints.txt pyproject.toml setup.py README.md LICENSE ./
 COPY --chown=learner:learner labkit/__init__.py labkit/
-RUN make .venv/.installed
+COPY --chown=learner:learner tests/exercises/__init__.py tests/exercises/
+RUN make .venv/.lab
 
 COPY --chown=learner:learner . .
-RUN touch .venv/.installed
+RUN touch .venv/.lab
 
 ENV HF_HOME=/hub
 VOLUME ["/hub", "/lab/.pytest_cache", "/lab/reports"]

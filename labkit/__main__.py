@@ -1,4 +1,4 @@
-"""`labkit` on the command line: fine-tune, predict, try, puzzle, verify.
+"""`labkit` on the command line: init, fine-tune, predict, try, puzzle, verify, reproduce.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -6,6 +6,7 @@ either spelling works. Heavy libraries are imported when a command starts its wo
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 import time
@@ -13,9 +14,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from labkit import profiles
+from labkit import __version__, profiles, project
 from labkit.config import LabConfig, ModelSource
-from labkit.errors import LabError
+from labkit.errors import UNSEEN, LabError, visible
 from labkit.exercises import stage_words
 from labkit.plugin import options, settings_file
 from labkit.plumbing import processes
@@ -38,13 +39,15 @@ class Lines:
     def end(self, note: str = "") -> None: ...
 
     def say(self, line: str) -> None:
-        print(f"labkit: {line}", file=sys.stderr)
+        print(f"labkit: {visible(line)}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
     """The commands with their options."""
     top = argparse.ArgumentParser("labkit", description="Fine-tune, use and check a classifier.")
+    top.add_argument("--version", action="version", version=f"labkit {__version__}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    project.declare(commands)
     train = commands.add_parser(
         "fine-tune",
         help="train with the lab's recipe and save the model to a folder",
@@ -93,25 +96,58 @@ def parser() -> argparse.ArgumentParser:
     )
     verify.add_argument("model", type=Path, metavar="FOLDER", help="a model that the lab saved")
     verify.add_argument("--dataset", metavar="PATH", help="where the data lies now")
+    again = commands.add_parser(
+        "reproduce",
+        help="train a model anew from its lineage.json, and compare",
+        description="Train anew from lineage.json alone: same data by fingerprint, same base model by "
+        "digest, same recipe. Exits with 0 where the weights are identical to the bit, with 3 where "
+        "every test post has the same answer, with 1 where the model differs or cannot be made of "
+        "the same. What is not as it was then is listed.",
+    )
+    again.add_argument("model", type=Path, metavar="FOLDER", help="a model that the lab saved")
+    again.add_argument("--dataset", metavar="PATH", help="where the data lies now")
+    again.add_argument("--base-model", metavar="PATH", help="where the base model lies now")
     return top
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command; returns the exit code. A user's mistake ends with one line and code 2."""
+    """Run a command; returns the exit code. A user's mistake ends with one line and code 2.
+
+    So does a disk that is full; Ctrl-C ends with one line and 130, a reader that went away with
+    141 and none, as a shell has it.
+    """
     top = parser()
     args = top.parse_args(argv)
     run = {
+        "init": project.run,
         "fine-tune": run_fine_tune,
         "predict": run_predict,
         "puzzle": run_puzzle,
         "try": run_try,
         "verify": run_verify,
+        "reproduce": run_reproduce,
     }
+    code = 2
     try:
-        return run[args.command](args)
+        if sys.stdout is None:
+            raise LabError("standard output is closed")
+        code = run[args.command](args)
+        sys.stdout.flush()
+        return code
     except LabError as error:
-        print(f"labkit {args.command}: {error}", file=sys.stderr)
-        return 2
+        line = str(error)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for Python's last flush
+        return 141
+    except OSError as error:
+        line = visible(f"{error.filename or 'a file'}: {error.strerror or error}")
+    except KeyboardInterrupt:
+        code = 130
+        line = "stopped"
+        if args.command == "fine-tune":
+            line += "; with the same options it goes on from the last whole epoch"
+    print(f"labkit {args.command}: {line}", file=sys.stderr)
+    return code
 
 
 def read_settings(args: argparse.Namespace) -> dict[str, Any]:
@@ -149,7 +185,8 @@ def run_fine_tune(args: argparse.Namespace) -> int:
     settings = read_settings(args)
     tracker = tracking.run_in(settings["report-to"], Path("reports"), new_run_name(time.time()))
     config = configure(settings)
-    from labkit import lab
+    from labkit import lab, sources
+    from labkit.plumbing.files import check_writable
     from labkit.plumbing.store import Store
     from labkit.release.lineage import Lineage
     from labkit.release.model_folder import check_target, publish
@@ -162,7 +199,9 @@ def run_fine_tune(args: argparse.Namespace) -> int:
         )
     store = Store(args.store, progress=progress)
     run = lab.run(config, store, progress=progress, resumable=True, tracker=tracker)
-    lab.check_inputs(run)
+    check_writable(args.store)
+    check_writable(args.output.parent)
+    sources.check_inputs(run)
     check_target(args.output)
     if tracker:
         tracker.begin()
@@ -178,7 +217,7 @@ def run_fine_tune(args: argparse.Namespace) -> int:
         record = Lineage.load(args.output)
         values = {f"lab/{name}": value for name, value in record.metrics.items()}
         tracker.finish(config, run.fine_tuned.history, values, [args.output])
-    print(json.dumps({"model": str(args.output), **measured}))
+    write_json({"model": str(args.output), **measured})
     return 0
 
 
@@ -214,18 +253,34 @@ def run_predict(args: argparse.Namespace) -> int:
 
     folder = resolve(ModelSource(args.model), "MODEL").folder
     texts = list(args.texts or read_lines(args.file))
+    for number, text in enumerate(texts, start=1):
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise LabError(f"text {number}: is not UTF-8")
     for line in predictions(folder, texts):
-        print(json.dumps(line, ensure_ascii=False, allow_nan=False))
+        write_json(line)
     return 0
+
+
+def write_json(value: Any) -> None:
+    """Print a value as one line of JSON, in ASCII where the output has no more than that.
+
+    Controls beyond ASCII are written as escapes as well: a terminal may obey them.
+    """
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
+    print(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def read_lines(file: Path | None) -> Iterator[str]:
     """The lines of a file, or of standard input."""
     try:
+        if file is None and sys.stdin is None:
+            raise LabError("standard input is closed; name texts, or a --file of them")
         raw = sys.stdin.buffer.read() if file is None else file.read_bytes()
         content = raw.decode("utf-8-sig")
     except OSError as error:
-        raise LabError(f"--file {file}: {error.strerror}") from None
+        where = "standard input" if file is None else f"--file {file}"
+        raise LabError(f"{where}: {error.strerror}") from None
     except UnicodeDecodeError:
         raise LabError(f"{file or 'standard input'}: is not UTF-8") from None
     # Not `splitlines`, which ends a line also at form feeds and at separators inside a text.
@@ -279,9 +334,24 @@ def run_verify(args: argparse.Namespace) -> int:
 
     with tempfile.TemporaryDirectory(prefix="labkit-verify-") as scratch:
         findings = list(verify(args.model, args.dataset, Path(scratch)))
+    marks = {True: "ok  ", False: "FAIL", None: "?   "}
     for finding in findings:
-        print(f"{'ok  ' if finding.holds else 'FAIL'} {finding.what}")
-    return 0 if all(finding.holds for finding in findings) else 1
+        line = visible(f"{marks[finding.holds]} {finding.what}")
+        encoding = sys.stdout.encoding or "ascii"
+        print(line.encode(encoding, "backslashreplace").decode(encoding))
+    return 1 if any(finding.holds is False for finding in findings) else 0
+
+
+def run_reproduce(args: argparse.Namespace) -> int:
+    """Print what came out, and what is not as it was."""
+    from labkit.runs.reproduce import reproduce
+
+    with tempfile.TemporaryDirectory(prefix="labkit-reproduce-") as scratch:
+        found = reproduce(args.model, args.dataset, args.base_model, Path(scratch), Lines())
+    print(found.verdict)
+    for difference in found.differences:
+        print(f"not as it was: {difference}")
+    return found.code
 
 
 if __name__ == "__main__":

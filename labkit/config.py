@@ -24,7 +24,7 @@ class Setting:
     """What can be said of a setting besides its name and default.
 
     `placeholder` stands for its value in the help, `unit` for what it counts. A number lies from
-    `low` to `high`, above `low` where `open` says so.
+    `low` to `high`, above `low` where `open` says so; a word is one of `choices`, if there are any.
     """
 
     help: str
@@ -34,10 +34,13 @@ class Setting:
     open: bool = False
     unit: str = ""
     option: str | None = None  # of another name than the field
+    choices: tuple[str, ...] = ()
 
     def check(self, value: Any) -> str | None:
         """What is wrong with a value, in words; None where it may be."""
         if isinstance(value, str):
+            if self.choices and value not in self.choices:
+                return f"{value!r} is not one of {', '.join(self.choices)}"
             return None if value.strip() else "it must not be empty"
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             return None
@@ -164,16 +167,29 @@ class Selection(Checked):
 
 @dataclass(frozen=True)
 class Recipe(Checked):
-    """The hyperparameters of the fine-tune; defaults follow the DistilBERT and BERT papers.
+    """The hyperparameters of the fine-tune.
 
-    Learning rate 5e-5, batch 16 and 3 epochs are inside the grid of Devlin et al. 2019,
-    appendix A.3 (https://arxiv.org/abs/1810.04805). `max_length` counts tokens with [CLS] and
-    [SEP]. Everywhere but at the attention weights a checkpoint's own dropout holds.
+    An epoch count or a learning rate of `None` follows from model and posts, see
+    `labkit.training.plan`; batch size and warm-up are those of Devlin et al. 2019, appendix A.3
+    (https://arxiv.org/abs/1810.04805). `max_length` counts tokens with [CLS] and [SEP]. Everywhere
+    but at the attention weights a checkpoint's own dropout holds.
     """
 
-    epochs: int = setting(3, "epochs of fine-tuning", low=1, unit="epochs")
+    choice: str = setting(
+        "lab",
+        "how the rate and the epochs that are not given are found: by the lab's rule, or fit by "
+        "validation loss over a few trainings",
+        "lab|fit",
+        option="recipe",
+        choices=("lab", "fit"),
+    )
+    epochs: int | None = setting(
+        None, "epochs of fine-tuning (default: by posts and classes)", low=1, unit="epochs"
+    )
     batch_size: int = setting(16, "posts in a training batch", low=1, unit="posts")
-    learning_rate: float = setting(5e-5, "peak learning rate", "RATE", low=0, high=1, open=True)
+    learning_rate: float | None = setting(
+        None, "peak learning rate (default: by the model's width)", "RATE", low=0, high=1, open=True
+    )
     warmup: float = setting(
         0.1, "share of the steps in which the rate rises to its peak", "SHARE", low=0, high=1
     )
@@ -191,7 +207,7 @@ class Recipe(Checked):
 class LabConfig:
     """All that a run depends on besides the content of its input files and the gates.
 
-    `label_texts` is the wording of labels for zero-shot methods; a label without one goes by its
+    `label_texts` are the wordings of labels for zero-shot methods; a label without any goes by its
     name. With a model that was `trained_elsewhere` the lab trains none.
     """
 
@@ -208,7 +224,8 @@ class LabConfig:
     selection: Selection = field(default_factory=Selection)
     label_texts: Mapping[str, str] = setting(
         dict,
-        "a label's wording for zero-shot (default: its name made readable); repeatable",
+        "a label's wording for zero-shot, several with | between (default: its name made "
+        "readable); repeatable",
         "LABEL=WORDS",
         option="label-text",
     )

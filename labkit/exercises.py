@@ -1,6 +1,7 @@
 """The six exercises of the lab: what each is called, the question it answers, what to try next."""
 
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,13 +23,18 @@ class Try:
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: a stable `id` for files and `-k`, and the words a learner sees."""
+    """One exercise: a stable `id` for files, markers and `-k`, and the words a learner sees.
+
+    `answer` measures the answer: a function whose parameters are stages and settings of the lab, or
+    where to find it, as `module:function`. `number` is its place among all.
+    """
 
     id: str
     number: int
     title: str
     question: str
     tries: tuple[Try, ...] = ()
+    answer: Callable[..., Any] | str = ""
 
 
 EXERCISES = tuple(
@@ -38,6 +44,7 @@ EXERCISES = tuple(
         entry["title"],
         entry["question"],
         tuple(Try(**one) for one in entry.get("try", ())),
+        answer=f"labkit.answers.{entry['id']}:answer",
     )
     for number, entry in enumerate(TABLE["exercise"], start=1)
 )

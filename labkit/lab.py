@@ -1,10 +1,10 @@
 """The map of the lab: every stage from raw posts to a saved model, one function each.
 
 A parameter's name says what a stage takes: another stage, a setting of `labkit.config`, or
-`call`, which is the run itself (`labkit.plumbing.runner.Call`) and changes no result. What is `stored` is computed once and
-found again while nothing that it takes has changed; a `stage` is computed in every run. What
-it starts from is found by `labkit.sources`. Heavy libraries are imported by the stage that needs
-them. Start with `run`, or ask for the pytest fixture that has a stage's name.
+`call`, which is the run itself (`labkit.plumbing.runner.Call`) and changes no result. What is
+`stored` is computed once and found again while nothing that it takes has changed; a `stage` is
+computed in every run. What it starts from is found by `labkit.sources`. Start with `run`, or ask
+for the pytest fixture that has a stage's name.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from labkit import sources
 from labkit.config import LabConfig
-from labkit.errors import LabError
-from labkit.plumbing import processes
 from labkit.plumbing.runner import Run, graph_of, stage, stored
 from labkit.plumbing.store import Store
 
@@ -28,29 +26,18 @@ if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
-    from labkit.evaluation.behaviour import Outcome
+    from labkit.evaluation.findings import DataChecks, Explained
+    from labkit.evaluation.learning_curve import LearningCurve
     from labkit.evaluation.metrics import Evaluations
+    from labkit.evaluation.outcomes import Outcome
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
     from labkit.evaluation.separation import Separations
     from labkit.model.checkpoints import Checkpoint
     from labkit.model.predictions import Predictions
     from labkit.plumbing.hardware import Hardware
     from labkit.plumbing.runner import Call
-    from labkit.training.history import FineTuned, Repeatability, Sweep
-
-
-@stored
-def converted(pretrained: Checkpoint, call: Call) -> Checkpoint | None:
-    """A packaged BERT rewritten as the DistilBERT that it is; None for what is one already."""
-    from labkit.model.checkpoints import as_distilbert
-
-    return as_distilbert(pretrained, call.folder) if pretrained.is_bert else None
-
-
-@stage
-def base(pretrained: Checkpoint, converted: Checkpoint | None) -> Checkpoint:
-    """The base model: the DistilBERT that the lab starts from."""
-    return converted or pretrained
+    from labkit.training.history import FineTuned, Repeatability, Start, Sweep
+    from labkit.training.plan import Plan
 
 
 @stored
@@ -102,6 +89,14 @@ def base_embeddings(
 
 
 @stored
+def data_checks(posts: Posts, base_embeddings: Embeddings, split_seed: int) -> DataChecks:
+    """Labels that look wrong, and posts that are nearly the same."""
+    from labkit.evaluation.data_checks import check
+
+    return check(posts, base_embeddings, split_seed)
+
+
+@stored
 def zero_shot(
     posts: Posts,
     base_embeddings: Embeddings,
@@ -109,15 +104,15 @@ def zero_shot(
     nli: Checkpoint | None,
     label_texts: Mapping[str, str],
     max_length: int,
+    split_seed: int,
     hardware: Hardware,
     call: Call,
 ) -> ZeroShotScores:
     """Scores of each zero-shot method on the test posts."""
     from labkit.evaluation.zero_shot import score
 
-    return score(
-        posts, base_embeddings.test, base, nli, label_texts, max_length, hardware, call.report
-    )
+    settings = label_texts, max_length, split_seed, hardware
+    return score(posts, base_embeddings.test, base, nli, *settings, call.report)
 
 
 @stored
@@ -128,12 +123,31 @@ def baselines(posts: Posts, base_embeddings: Embeddings) -> BaselineScores:
     return score(posts, base_embeddings)
 
 
+@stage
+def start(
+    given: Checkpoint | None, base: Checkpoint, tokens: Tokens, hardware: Hardware
+) -> Start | None:
+    """What every training starts from; None where the model was trained elsewhere."""
+    from labkit.training.history import Start
+
+    return None if given else Start(base, tokens, hardware)
+
+
+@stored
+def plan(start: Start | None, recipe: Recipe, call: Call) -> Plan | None:
+    """The recipe with the numbers that nobody gave, by rule or by validation loss."""
+    from labkit.training.classifier import trainer
+    from labkit.training.plan import choose
+
+    return choose(start, recipe, trainer(start, call)) if start else None
+
+
 @stored
 def fine_tuned(
     given: Checkpoint | None,
-    base: Checkpoint,
     tokens: Tokens,
-    recipe: Recipe,
+    start: Start | None,
+    plan: Plan | None,
     hardware: Hardware,
     call: Call,
 ) -> FineTuned:
@@ -142,45 +156,39 @@ def fine_tuned(
 
     if given:
         return take(given, tokens, hardware, call.folder)
-    return train(base, tokens, recipe, hardware, call)
+    return train(start, plan, call)
 
 
 @stored
-def sweep(
-    given: Checkpoint | None,
-    base: Checkpoint,
-    tokens: Tokens,
-    recipe: Recipe,
-    split_seed: int,
-    hardware: Hardware,
-    call: Call,
-) -> Sweep | None:
-    """Small fine-tunes over learning rates, epochs and seeds; None where the lab trains none."""
+def sweep(start: Start | None, recipe: Recipe, split_seed: int, call: Call) -> Sweep | None:
+    """Small fine-tunes over learning rates, epochs and seeds."""
+    from labkit.training.classifier import trainer
     from labkit.training.sweep import sweep
 
-    return (
-        None
-        if given
-        else sweep(base, tokens, recipe, split_seed, hardware, call.scratch, call.report)
-    )
+    return sweep(start, trainer(start, call), recipe, split_seed) if start else None
+
+
+@stored
+def learning_curve(
+    start: Start | None, recipe: Recipe, sweep: Sweep | None, split_seed: int, call: Call
+) -> LearningCurve | None:
+    """Small fine-tunes on fewer and on more posts, beside what trains no network."""
+    from labkit.evaluation.learning_curve import learning_curve
+
+    return learning_curve(start, recipe, sweep, split_seed, call) if start and sweep else None
 
 
 @stored
 def repeatability(
-    given: Checkpoint | None,
-    base: Checkpoint,
-    tokens: Tokens,
-    recipe: Recipe,
-    split_seed: int,
-    hardware: Hardware,
-    call: Call,
+    start: Start | None, plan: Plan | None, split_seed: int, call: Call
 ) -> Repeatability | None:
     """Whether the same seed gives the same weights here, bit for bit; None where not checked."""
+    from labkit.training.classifier import trainer
     from labkit.training.sweep import repeat
 
-    if given or hardware.processes > 1:  # the others of several are done when the training is
+    if not (start and plan) or start.hardware.processes > 1:  # the others end with the training
         return None
-    return repeat(base, tokens, recipe, split_seed, hardware, call.scratch, call.report)
+    return repeat(trainer(start, call), start.tokens, plan.recipe, split_seed, call.scratch)
 
 
 @stored
@@ -211,12 +219,29 @@ def evaluations(
 def behaviours(
     fine_tuned: FineTuned, posts: Posts, max_length: int, seed: int, hardware: Hardware, call: Call
 ) -> tuple[Outcome, ...]:
-    """How the fine-tuned model does on every behaviour that its classes can be tested for."""
-    from labkit.evaluation.behaviour import behaviours_of, examine_all
+    """How the fine-tuned model does on every behaviour, with cases made from the test posts."""
+    from labkit.evaluation.behaviour import behaviours_of
+    from labkit.evaluation.search import beginnings_of, examine_all
     from labkit.model.encoding import load_logits
 
     model = load_logits(fine_tuned.folder, max_length, hardware)
-    return examine_all(behaviours_of(posts.labels), model, seed, call.report)
+    sample = beginnings_of(posts, fine_tuned.folder, max_length, model, seed)
+    return examine_all(behaviours_of(posts.labels), model, sample, seed, call.report)
+
+
+@stored
+def mistakes(
+    fine_tuned: FineTuned,
+    posts: Posts,
+    predictions: Predictions,
+    max_length: int,
+    hardware: Hardware,
+) -> tuple[Explained, ...]:
+    """The fine-tuned model's surest mistakes: shortest text still wrong, nearest train posts."""
+    from labkit.evaluation.mistakes import explain
+    from labkit.model.encoding import load_logits
+
+    return explain(posts, predictions, load_logits(fine_tuned.folder, max_length, hardware))
 
 
 @stored
@@ -235,6 +260,7 @@ def saved_model(
     data_files: DataFiles,
     base: Checkpoint,
     posts: Posts,
+    plan: Plan | None,
     fine_tuned: FineTuned,
     evaluations: Evaluations,
     repeatability: Repeatability | None,
@@ -246,9 +272,8 @@ def saved_model(
     from labkit.release import model_folder
     from labkit.release.lineage import Ingredients
 
-    made_of = Ingredients(
-        config, data_files, base, posts, fine_tuned, evaluations, repeatability, hardware, commit
-    )
+    found = config, data_files, base, posts, plan
+    made_of = Ingredients(*found, fine_tuned, evaluations, repeatability, hardware, commit)
     return model_folder.assemble(made_of, call)
 
 
@@ -272,22 +297,3 @@ def run(config: LabConfig, store: Store, **options: Any) -> Run:
     `options` are those of `Run`: `replace` puts values or functions in the place of stages.
     """
     return Run(GRAPH, config.values(), store, **options)
-
-
-def check_inputs(lab: Run) -> None:
-    """Look at what can be checked without torch: the posts and the checkpoints' files.
-
-    Raises LabError for anything a user can mend.
-    """
-    recipe, count = lab.settings["recipe"], processes.place().count
-    if recipe.max_length > lab.base.max_length:
-        raise LabError(
-            f"--lab-max-length {recipe.max_length}: base model {lab.base.name} has positions "
-            f"for {lab.base.max_length} tokens; ask for at most that many"
-        )
-    if recipe.batch_size % count:
-        raise LabError(
-            f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
-            f"ask for a multiple of {count}"
-        )
-    _ = lab.posts, lab.nli

@@ -6,13 +6,17 @@ code after that is shared.
 
 import importlib
 import os
-import threading
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from labkit.config import DataSource, LabConfig, ModelSource, Selection
+from labkit.errors import LabError
+from labkit.plumbing import hub
 
-GROUP_TEXTS = {"rec.sport.baseball": "baseball", "sci.space": "space"}
+GROUP_TEXTS = {
+    "rec.sport.baseball": "baseball|the sport of baseball|baseball games and players",
+    "sci.space": "space|outer space|spaceflight|space exploration|spaceflight and astronomy",
+}
 GROUPS = tuple(GROUP_TEXTS)
 
 DISTILBERT = LabConfig(
@@ -44,8 +48,18 @@ EMBEDDED = LabConfig(
 )
 
 PROFILES = {profile.profile: profile for profile in (EMBEDDED, DISTILBERT)}
+SHOWN = 20  # labels in an error
 HUB_TIMEOUT = 2.0  # seconds for the one quick try of `auto`
 NEEDED_ANYWAY = ("datasets", "sklearn.linear_model", "matplotlib.figure")  # by a run of either
+
+
+def check_label_texts(config: LabConfig, labels: Sequence[str]) -> None:
+    """Raise LabError for a wording that the user gave to what is none of `labels`."""
+    own = PROFILES[config.profile].label_texts
+    for label, words in config.label_texts.items():
+        if label not in labels and own.get(label) != words:
+            shown = ", ".join(labels[:SHOWN]) + (", ..." if len(labels) > SHOWN else "")
+            raise LabError(f"--lab-label-text {label}=...: no such label; the labels are {shown}")
 
 
 @dataclass(frozen=True)
@@ -92,30 +106,12 @@ def hub_cache_is_filled(profile: LabConfig) -> bool:
 
 
 def hub_answers(profile: LabConfig, timeout: float = HUB_TIMEOUT) -> bool:
-    """One request for the base model's metadata, given up after `timeout` seconds.
-
-    In a thread of its own, since a name look-up can hang longer than any HTTP time-out.
-    """
-    answered = threading.Event()
-
-    def ask() -> None:
-        from huggingface_hub import HfApi
-
-        try:
-            HfApi().model_info(
-                profile.base_model.source, revision=profile.base_model.revision, timeout=timeout
-            )
-            answered.set()
-        except Exception:  # any failure means the same here: not reachable
-            return
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    asked = time.monotonic()
+    """One request for the base model's metadata, given up after `timeout` seconds."""
+    base = profile.base_model
+    wait = hub.ask(hub.Repository(base.source, "model", base.revision), timeout)
     for library in NEEDED_ANYWAY:  # rather than wait idly
         importlib.import_module(library)
-    thread.join(max(0.0, asked + timeout - time.monotonic()))
-    return answered.is_set()
+    return wait() is None
 
 
 def _hub_is_offline() -> bool:

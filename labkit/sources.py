@@ -1,19 +1,23 @@
 """What a run finds: the machine, the files of the posts, the checkpoints, the commit.
 
-Looked at anew in every run. What is computed from them is in `labkit.lab`.
+Looked at anew in every run, but for a packaged model, which is rewritten once. What is computed
+from them is in `labkit.lab`.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from labkit.plumbing.runner import stage
+from labkit.errors import LabError
+from labkit.plumbing import processes
+from labkit.plumbing.runner import Run, stage, stored
 
 if TYPE_CHECKING:
     from labkit.config import DataSource, ModelSource
     from labkit.data.files import DataFiles
     from labkit.model.checkpoints import Checkpoint
     from labkit.plumbing.hardware import Hardware
+    from labkit.plumbing.runner import Call, Run
 
 
 @stage
@@ -40,6 +44,20 @@ def pretrained(base_model: ModelSource) -> Checkpoint:
     return resolve(base_model)
 
 
+@stored
+def converted(pretrained: Checkpoint, call: Call) -> Checkpoint | None:
+    """A packaged BERT rewritten as the DistilBERT that it is; None for what is one already."""
+    from labkit.model.checkpoints import as_distilbert
+
+    return as_distilbert(pretrained, call.folder) if pretrained.is_bert else None
+
+
+@stage
+def base(pretrained: Checkpoint, converted: Checkpoint | None) -> Checkpoint:
+    """The base model: the DistilBERT that the lab starts from."""
+    return converted or pretrained
+
+
 @stage
 def nli(nli_model: ModelSource | None) -> Checkpoint | None:
     """A checkpoint with a trained entailment head, where the profile has one."""
@@ -62,3 +80,29 @@ def commit() -> str | None:
     from labkit.release.lineage import commit
 
     return commit()
+
+
+def check_inputs(lab: Run) -> None:
+    """Look at what can be checked without torch: the posts and the checkpoints' files.
+
+    Raises LabError for anything a user can mend.
+    """
+    from labkit.evaluation.wordings import wordings
+    from labkit.profiles import check_label_texts
+
+    recipe, count = lab.settings["recipe"], processes.place().count
+    if recipe.max_length > lab.base.max_length:
+        raise LabError(
+            f"--lab-max-length {recipe.max_length}: base model {lab.base.name} has positions "
+            f"for {lab.base.max_length} tokens; ask for at most that many"
+        )
+    if recipe.batch_size % count:
+        raise LabError(
+            f"--lab-batch-size {recipe.batch_size}: {count} processes share a batch; "
+            f"ask for a multiple of {count}"
+        )
+    if recipe.choice == "fit" and count > 1:
+        raise LabError(f"--lab-recipe fit: it tries recipes in one process, and here are {count}")
+    check_label_texts(lab.settings["config"], lab.posts.labels)
+    wordings(lab.posts.labels, lab.settings["label_texts"])
+    _ = lab.nli

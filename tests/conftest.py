@@ -77,7 +77,7 @@ def tiny_config(tiny_checkpoint: Path, tiny_dataset: Path) -> LabConfig:
         data=DataSource(str(tiny_dataset)),
         selection=Selection(labels=LABELS),
         label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
-        recipe=Recipe(learning_rate=5e-3, max_length=64, batch_size=8),
+        recipe=Recipe(epochs=3, learning_rate=5e-3, max_length=64, batch_size=8),
     )
 
 

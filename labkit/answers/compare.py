@@ -1,89 +1,135 @@
 """Exercise 5: all methods side by side, and the classes in embedding space before and after."""
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
-from labkit.answers.behaviours import (
-    behaviour_table,
-    behaviour_values,
-    counter_examples,
-    not_applicable,
+from labkit.answers import verdicts
+from labkit.answers.behaviours import behaviour_table, behaviour_values, flip_table, flip_texts
+from labkit.answers.mistakes import (
+    confident_mistakes,
+    explained_table,
+    slice_accuracies,
+    slice_table,
+    weak_table,
 )
-from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
-from labkit.data.posts import Posts
-from labkit.evaluation.behaviour import Outcome
-from labkit.evaluation.intervals import Estimate, calibration, confusion
-from labkit.evaluation.metrics import Draws, Evaluation, Evaluations
+from labkit.data.posts import Embeddings, Posts
+from labkit.evaluation.calibration import Calibration
+from labkit.evaluation.comparison import Paired, against, all_against
+from labkit.evaluation.findings import DataChecks, Explained
+from labkit.evaluation.intervals import confusion
+from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method
+from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
+from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
-from labkit.report.blocks import Point, Table
+from labkit.report.blocks import Block, Point, Table
 from labkit.report.plots import methods as plots
 from labkit.report.plots.embeddings import embedding_planes
-from labkit.report.wording import percent, percent_interval, with_interval
+from labkit.report.wording import percent, with_interval
 
 
 def answer(
     posts: Posts,
     evaluations: Evaluations,
+    base_embeddings: Embeddings,
     predictions: Predictions,
     separation: Separations,
     behaviours: tuple[Outcome, ...],
+    mistakes: tuple[Explained, ...],
+    data_checks: DataChecks,
     seed: int,
 ) -> Answer:
-    labels, truth = posts.labels, posts.truth.test
-    logits = predictions.logits.test
-    tuned = evaluations["fine_tuned"]
+    labels, truth = posts.labels, posts.truth
+    logits = predictions.logits
+    tuned, probe = evaluations["fine_tuned"], evaluations[PROBE]
+    slices = verdicts.slices_of(posts)
+    on_probe = against(tuned, probe, seed)
+    found = verdicts.sureness(
+        logits.test, truth.test, logits.validation, truth.validation, slices, seed
+    )
     before, after = separation.before, separation.after
-    probe = evaluations["embedding_logistic"]
-    slices = slice_accuracies(posts, tuned)
-    sure = softmax(logits.astype(np.float64), axis=-1)
-    sureness = calibration(sure, truth, seed)
     values = {
         "silhouette_before": before.silhouette,
+        "silhouette_before_null_95": before.null_95,
+        "silhouette_before_p": before.p_value,
         "silhouette_after": after.silhouette,
-        "silhouette_gain": after.silhouette - before.silhouette,
-        "silhouette_null_high": after.null_high,
+        "silhouette_after_null_95": after.null_95,
         "silhouette_after_p": after.p_value,
-        **with_interval("calibration_error", sureness.error),
+        "silhouette_gain": separation.gain.value,
+        "silhouette_gain_low": separation.gain_beyond_null,
+        **with_interval("probe_margin", on_probe.difference),
+        "probe_margin_p": on_probe.p_value,
+        "classes_never_predicted": len(verdicts.never_said(tuned, labels)),
+        "confidence": found.own.sureness,
+        **with_interval("confidence_gap", found.own.gap),
+        "calibration_error": found.own.error,
+        "calibration_error_of_perfect": found.perfect.mean,
+        "calibration_error_p": found.perfect.p_value,
+        "temperature": found.temperature,
+        "calibration_error_at_temperature": found.cooled.error,
         **behaviour_values(behaviours),
     }
     for method, evaluation in evaluations.items():
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
+    by_slice = slice_accuracies(posts, tuned)
+    weak = find_weak_slices(list(posts.test["text"]), base_embeddings.test, tuned.correct, seed)
+    blocks: list[Block] = [
+        plots.comparison(list(evaluations.values())),
+        plots.confusion_matrix(
+            tuned.name, confusion(truth.test, tuned.predicted, len(labels)), labels
+        ),
+        embedding_planes(
+            {"before": separation.plane_before, "after": separation.plane_after},
+            {"before": before.silhouette, "after": after.silhouette},
+            points(posts, separation.rows, softmax(logits.test.astype(np.float64), axis=-1)),
+            labels,
+        ),
+        plots.reliability(found.own, tuned.name),
+        *([slice_table(tuned, by_slice)] if by_slice else []),
+        confident_mistakes(posts, tuned, logits.test),
+        *explained_table(posts, mistakes, data_checks),
+        *weak_table(weak),
+        comparison_table(evaluations, labels, seed),
+        paired_table(all_against(evaluations, PROBE, seed), probe),
+        sureness_table(found),
+        classification_report(tuned, truth.test, labels),
+        behaviour_table(behaviours),
+        *flip_table(behaviours, labels),
+        *flip_texts(behaviours, labels),
+    ]
     return Answer(
         "compare",
         f"silhouette {before.silhouette:.2f} before, {after.silhouette:.2f} after",
-        f"The silhouette of the classes in the full embedding space, over "
-        f"{sampled(len(separation.rows), len(truth))}, goes from "
-        f"{before.silhouette:.2f} before to {after.silhouette:.2f} after fine-tuning "
-        f"(1 is perfect, 0 is none; shuffled labels reach {after.null_high:.2f} at most). "
-        f"Logistic regression on the frozen embeddings already gets "
-        f"{percent_interval(probe.accuracy)}, fine-tuning {percent_interval(tuned.accuracy)}. "
-        f"{worst_slice(slices)}The confidence of the fine-tuned model and its accuracy are "
-        f"{100 * sureness.error.value:.1f} points apart on average.",
+        sentence(posts, evaluations, separation, found, seed),
         values,
-        (
-            plots.comparison(list(evaluations.values())),
-            plots.confusion_matrix(
-                tuned.name, confusion(truth, tuned.predicted, len(labels)), labels
-            ),
-            embedding_planes(
-                {"before": separation.plane_before, "after": separation.plane_after},
-                {"before": before.silhouette, "after": after.silhouette},
-                points(posts, separation.rows, sure),
-                labels,
-            ),
-            plots.reliability(sureness, tuned.name),
-            *([slice_table(tuned, slices)] if slices else []),
-            confident_mistakes(posts, tuned, logits),
-            comparison_table(list(evaluations.values())),
-            classification_report(tuned, truth, labels),
-            behaviour_table(behaviours),
-            *counter_examples(behaviours, labels),
-        ),
-        not_applicable=not_applicable(labels),
+        tuple(blocks),
+    )
+
+
+def sentence(
+    posts: Posts,
+    evaluations: Evaluations,
+    separation: Separations,
+    found: verdicts.Sureness,
+    seed: int,
+) -> str:
+    """How far the classes stand apart, whether fine-tuning paid, what it misses, how sure it is."""
+    tuned, probe = evaluations["fine_tuned"], evaluations[PROBE]
+    rivals = [
+        pair for pair in all_against(evaluations, "fine_tuned", seed) if pair.first != probe.name
+    ]
+    return (
+        verdicts.separated(separation, len(posts.test))
+        + verdicts.pays(against(tuned, probe, seed), probe)
+        + verdicts.others_ahead(rivals)
+        + verdicts.unsaid(tuned, posts.labels)
+        + verdicts.by_macro_f1(evaluations)
+        + verdicts.how_sure(found)
     )
 
 
@@ -104,44 +150,84 @@ def points(posts: Posts, rows: np.ndarray, sure: np.ndarray) -> list[Point]:
     ]
 
 
-def sampled(rows: int, posts: int) -> str:
-    """How many of the test posts the separation is measured on, and how they were chosen."""
-    if rows == posts:
-        return f"all {posts} test posts"
-    return f"{rows} of the {posts} test posts drawn at random"
-
-
-def worst_slice(slices: dict[str, tuple[int, Estimate]]) -> str:
-    """A sentence on the slice with the lowest accuracy; empty where the corpus has no slices."""
-    if not slices:
-        return ""
-    name, (posts, estimate) = min(slices.items(), key=lambda item: item[1][1].value)
-    return f"Its worst slice is {name}: {percent(estimate.value)} of {posts} posts. "
-
-
-def comparison_table(evaluations: list[Evaluation | Draws]) -> Table:
-    """Accuracy and macro F1 of every method with intervals, best first."""
-    ranked = sorted(evaluations, key=lambda evaluation: -evaluation.accuracy.value)
+def comparison_table(evaluations: Evaluations, labels: Sequence[str], seed: int) -> Table:
+    """Accuracy and macro F1 of every method, best first; the first is marked where it leads alone."""
+    ranked = sorted(evaluations.items(), key=lambda item: -item[1].accuracy.value)
+    first = ranked[0][0]
+    alone = all(pair.verdict == "worse" for pair in all_against(evaluations, first, seed))
     return Table(
-        "Every method on the test posts",
-        ("method", "accuracy (95 % interval)", "macro F1 (95 % interval)"),
-        tuple(
-            (
-                evaluation.name,
-                percent_interval(evaluation.accuracy),
-                f"{evaluation.macro_f1.value:.3f} ({evaluation.macro_f1.low:.3f} to "
-                f"{evaluation.macro_f1.high:.3f})",
-            )
-            for evaluation in ranked
-        ),
-        best=0,
+        "Every method on the test posts; intervals cover the draw of the posts, for these models",
+        ("method", "accuracy", "95 % interval", "macro F1", "95 % interval", "classes never said"),
+        tuple(comparison_row(method, labels) for _, method in ranked),
+        best=0 if alone and not isinstance(ranked[0][1], Draws) else None,
         folded=True,
     )
 
 
-def classification_report(
-    evaluation: Evaluation | Draws, truth: np.ndarray, labels: tuple[str, ...]
-) -> Table:
+def comparison_row(method: Method, labels: Sequence[str]) -> tuple[str, ...]:
+    """One method; of one that was drawn several times no interval, but its draws."""
+    never = str(len(verdicts.never_said(method, labels)))
+    shown = percent(method.accuracy.value), f"{method.macro_f1.value:.3f}"
+    if isinstance(method, Draws):
+        low, high = method.accuracies.min(), method.accuracies.max()
+        draws = f", mean of {len(method.accuracies)} from {percent(low)} to {percent(high)}"
+        return method.name + draws, shown[0], "none", shown[1], "none", never
+    score, f1 = method.accuracy, method.macro_f1
+    return (
+        method.name,
+        shown[0],
+        f"{100 * score.low:.1f} to {100 * score.high:.1f}",
+        shown[1],
+        f"{f1.low:.3f} to {f1.high:.3f}",
+        never,
+    )
+
+
+def paired_table(pairs: Sequence[Paired], probe: Method) -> Table:
+    """Every method against the probe on the same posts."""
+    return Table(
+        f"Against {probe.name}, on the same posts",
+        ("method", "points more (95 % interval)", "only it right", "only the other", "McNemar p"),
+        tuple(
+            (
+                pair.first,
+                f"{100 * pair.difference.value:+.1f} ({100 * pair.difference.low:+.1f} to "
+                f"{100 * pair.difference.high:+.1f})",
+                str(pair.only_first),
+                str(pair.only_second),
+                f"{pair.p_value:.2g}",
+            )
+            for pair in pairs
+        ),
+        folded=True,
+    )
+
+
+def sureness_table(found: verdicts.Sureness) -> Table:
+    """How sure and how right, over all posts, by slice, and at the temperature."""
+    rows: Mapping[str, Calibration] = {
+        "all": found.own,
+        **found.by_slice,
+        f"all, at temperature {found.temperature:.2f}": found.cooled,
+    }
+    return Table(
+        "How sure the fine-tuned model is, and how right",
+        ("posts", "sure", "right", "surer than right, points (95 % interval)"),
+        tuple(
+            (
+                name,
+                percent(each.sureness),
+                percent(each.sureness - each.gap.value),
+                f"{100 * each.gap.value:+.1f} ({100 * each.gap.low:+.1f} to "
+                f"{100 * each.gap.high:+.1f})",
+            )
+            for name, each in rows.items()
+        ),
+        folded=True,
+    )
+
+
+def classification_report(evaluation: Method, truth: np.ndarray, labels: tuple[str, ...]) -> Table:
     """Precision, recall, F1 and posts by class."""
     columns = precision_recall_fscore_support(
         truth, evaluation.predicted, labels=range(len(labels)), zero_division=0

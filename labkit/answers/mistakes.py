@@ -1,13 +1,18 @@
 """Where a method goes wrong: by slice of the corpus, and post by post."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy.special import softmax
 
+from labkit.answers.data_checks import excerpt
 from labkit.data.posts import Posts
+from labkit.evaluation.findings import DataChecks, Explained, Neighbour
 from labkit.evaluation.intervals import Estimate, accuracy
 from labkit.evaluation.metrics import Draws, Evaluation
+from labkit.evaluation.weak_slices import WeakSlice
 from labkit.report.blocks import Mistake, Mistakes, Table
-from labkit.report.wording import percent_interval
+from labkit.report.wording import percent, percent_interval
 
 SHOWN = 5
 SHARPNESS = 20.0  # cosines differ little; scaled up so that the confidences spread out
@@ -19,7 +24,7 @@ def slice_accuracies(
     """Posts and accuracy by slice of the test split; empty where the corpus has no slices."""
     if "slice" not in posts.test.column_names:
         return {}
-    slices = np.asarray(posts.test["slice"])
+    slices = evaluation.of(np.asarray(posts.test["slice"]))
     return {
         str(name): (int((slices == name).sum()), accuracy(evaluation.correct[slices == name]))
         for name in np.unique(slices)
@@ -51,7 +56,8 @@ def confident_mistakes(
         scores = softmax(SHARPNESS * scores, axis=-1)
     elif evaluation.method == "fine_tuned":
         scores = softmax(scores.astype(np.float64), axis=-1)
-    labels, truth = posts.labels, posts.truth.test
+    labels, truth = posts.labels, evaluation.of(posts.truth.test)
+    numbers = evaluation.of(np.arange(len(posts.test)))
     predicted = evaluation.predicted
     confidence = scores.max(axis=1)
     wrong = np.flatnonzero(predicted != truth)
@@ -60,7 +66,7 @@ def confident_mistakes(
         f"Most confident mistakes: {evaluation.name}",
         tuple(
             Mistake(
-                posts.test[int(row)]["text"],
+                posts.test[int(numbers[row])]["text"],
                 labels[truth[row]],
                 labels[predicted[row]],
                 float(confidence[row]),
@@ -68,3 +74,47 @@ def confident_mistakes(
             for row in rows
         ),
     )
+
+
+def explained_table(
+    posts: Posts, mistakes: tuple[Explained, ...], checks: DataChecks
+) -> list[Table]:
+    """Why the surest mistakes may be wrong, one a row; none for none."""
+    suspicion = np.concatenate([split for _, split in checks.suspicion.items()])
+    rows = []
+    for one in mistakes:
+        post = posts.test[one.row]
+        above = float(np.mean(suspicion >= checks.suspicion.test[one.row]))
+        rows.append(
+            (
+                excerpt(post["text"], 80),
+                f"{posts.labels[post['label']]} → {posts.labels[one.answer]} {percent(one.confidence)}",
+                excerpt(one.shortest, 120),
+                neighbour(posts, one.alike),
+                neighbour(posts, one.against),
+                f"top {percent(above)}",
+            )
+        )
+    header = (
+        *("post", "is → taken for", "shortest text still wrong"),
+        *("nearest train post of its class", "of the other", "suspicion of its label"),
+    )
+    title = f"Why may they be wrong? The {len(rows)} surest mistakes"
+    return [Table(title, header, tuple(rows))] if rows else []
+
+
+def neighbour(posts: Posts, found: Neighbour | None) -> str:
+    """A train post in one line, with its cosine similarity."""
+    if found is None:
+        return "none"
+    return f"{found.similarity:.2f}: {excerpt(posts.train[found.row]['text'], 80)}"
+
+
+def weak_table(slices: Sequence[WeakSlice]) -> list[Table]:
+    """The slices in which the model is clearly worse; none for none."""
+    rows = tuple(
+        (one.rule, str(one.posts), percent_interval(one.errors), percent(one.elsewhere))
+        for one in slices
+    )
+    header = ("posts that", "posts", "wrong (interval for all rules together)", "wrong elsewhere")
+    return [Table("Weak slices, found by a search over simple rules", header, rows)] if rows else []

@@ -1,11 +1,15 @@
-"""Exercise 1: what the base model's embeddings say about topics, before any training."""
+"""Exercise 1: what the base model's embeddings say about topics, before it is fine-tuned here."""
 
 import numpy as np
 
 from labkit.data.posts import Posts
 from labkit.data.probes import Probes
+from labkit.evaluation.finite import check_finite
+from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.similarity import (
+    but_paraphrases,
     cosine_similarity,
+    every_pair,
     nearest_topic_share,
     pair_similarities,
     topic_gap,
@@ -13,27 +17,30 @@ from labkit.evaluation.similarity import (
 from labkit.report.answer import Answer
 from labkit.report.blocks import Listing
 from labkit.report.plots import embeddings as plots
-from labkit.report.wording import with_interval
+from labkit.report.wording import percent, with_interval
 
 
 def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
+    check_finite(probes.embeddings, "embeddings of the sentences", "probes")
     topics = np.array(probes.topics)
     similarity = cosine_similarity(probes.embeddings, probes.embeddings)
-    same, different = pair_similarities(similarity, topics)
-    gap = topic_gap(similarity, topics, seed)
-    nearest = nearest_topic_share(similarity, topics)
+    compared = (but_paraphrases if probes.curated else every_pair)(len(topics))
+    same, different = pair_similarities(similarity, topics, compared)
+    gap = topic_gap(similarity, topics, seed, compared)
+    nearest = nearest_topic_share(similarity, topics, compared)
+    chance = float((np.equal.outer(topics, topics) & compared).sum() / compared.sum())
     return Answer(
         "pretrained_knowledge",
-        f"same topic {gap.value:.2f} closer ({gap.low:.2f} to {gap.high:.2f}) than different",
-        f"Two sentences about the same topic have a mean cosine similarity of {same.mean():.2f}, "
-        f"about different topics {different.mean():.2f}: a gap of {gap.value:.2f} "
-        f"({gap.low:.2f} to {gap.high:.2f}) before any training. The nearest neighbour of "
-        f"{round(nearest * len(topics))} of {len(topics)} sentences is about its own topic.",
+        f"cosine {gap.value:.2f} higher on one topic ({gap.low:.2f} to {gap.high:.2f})",
+        sentence(float(same.mean()), float(different.mean()), gap, probes.curated)
+        + f"The nearest of {round(nearest * len(topics))} of {len(topics)} sentences is about its "
+        f"own topic; by chance {percent(chance)} would be.",
         {
             "same_topic_similarity": float(same.mean()),
             "different_topic_similarity": float(different.mean()),
             **with_interval("topic_gap", gap),
             "nearest_neighbour_share": nearest,
+            "nearest_neighbour_chance": chance,
             "sentences": len(topics),
         },
         (
@@ -41,4 +48,20 @@ def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
             plots.pair_histogram(same, different),
             Listing("Sentences compared", "\n".join(probes.texts)),
         ),
+    )
+
+
+def sentence(same: float, different: float, gap: Estimate, curated: bool) -> str:
+    """What the gap is, and whether it is one."""
+    ends = f"{gap.low:.2f} to {gap.high:.2f}"
+    if gap.low > 0:
+        found = f"a gap of {gap.value:.2f} ({ends})"
+    elif gap.high < 0:
+        found = f"{-gap.value:.2f} ({-gap.high:.2f} to {-gap.low:.2f}) the wrong way round"
+    else:
+        found = f"a gap of {gap.value:.2f} ({ends}), no more than the draw of sentences explains,"
+    without = "; no sentence is compared with its own paraphrase" if curated else ""
+    return (
+        f"Two sentences about the same topic have a mean cosine similarity of {same:.2f}, about "
+        f"different topics {different:.2f}: {found} before fine-tuning{without}. "
     )

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from labkit.answers.data_checks import check_tables, check_values
 from labkit.data.posts import Posts
-from labkit.data.texts import text_digest
+from labkit.data.texts import Known
 from labkit.data.tokens import Tokens, load_tokenizer
+from labkit.evaluation.findings import DataChecks
 from labkit.model.checkpoints import Checkpoint
 from labkit.report.answer import Answer
 from labkit.report.blocks import Table, Tokenized
@@ -19,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def answer(
-    posts: Posts, tokens: Tokens, base: Checkpoint, given: Checkpoint | None, max_length: int
+    posts: Posts,
+    tokens: Tokens,
+    base: Checkpoint,
+    given: Checkpoint | None,
+    data_checks: DataChecks,
+    max_length: int,
 ) -> Answer:
     limit = max_length
     lengths = np.concatenate([np.asarray(split["length"]) for _, split in tokens.items()])
@@ -53,19 +60,21 @@ def answer(
             "repeated_posts": cleaning.repeated,
             "train_posts_also_in_test": cleaning.also_in_test,
             "posts_set_aside_for_test": cleaning.set_aside,
+            **check_values(data_checks),
         },
         (
             plots.token_histogram(lengths.tolist(), limit),
             balance_table(posts),
             Tokenized("A post of median length", shown, tuple(pieces), tuple(ids)),
+            *check_tables(posts, data_checks),
         ),
     )
 
 
 def overlap(posts: Posts) -> int:
-    """Posts whose text stands in more than one split, counted for each pair of splits."""
-    digests = [{text_digest(text) for text in split["text"]} for _, split in posts.items()]
-    return sum(len(a & b) for a, b in combinations(digests, 2))
+    """Posts whose text stands, or nearly, in another split too, counted for each pair of splits."""
+    pairs = combinations([split["text"] for _, split in posts.items()], 2)
+    return sum(sum(map(Known(earlier).__contains__, later)) for earlier, later in pairs)
 
 
 def balance_table(posts: Posts) -> Table:

@@ -4,81 +4,137 @@ import numpy as np
 
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
 from labkit.data.posts import Posts
-from labkit.evaluation.intervals import Estimate, confusion, paired_difference
+from labkit.evaluation.comparison import against
+from labkit.evaluation.intervals import Estimate, cochran_q, confusion
 from labkit.evaluation.metrics import (
     ZERO_SHOT,
     Draws,
-    Evaluation,
+    Method,
     best_zero_shot,
     evaluate_untrained,
+    wording_accuracies,
 )
 from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.report.answer import Answer
-from labkit.report.blocks import Block
+from labkit.report.blocks import Block, Table
 from labkit.report.plots import methods as plots
 from labkit.report.wording import percent, percent_interval, with_interval
 
 SHOWN_SLICES = 5  # as many as the lab's own corpus has
+SHOWN_WORDINGS = 5  # best and worst
+BEYOND_DOUBT = 0.001  # a p-value
 
 
 def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, seed: int) -> Answer:
     evaluations = evaluate_untrained(posts, seed, baselines, zero_shot)
     best, heads = best_zero_shot(evaluations), evaluations["untrained_nli"]
     assert isinstance(heads, Draws)
-    chance = paired_difference(best.hit_rate, evaluations["majority"].hit_rate, seed)
-    head_accuracy = heads.accuracies
+    chance = against(best, evaluations["majority"], seed).difference
+    by_wording = wording_accuracies(zero_shot, posts.truth.test)
+    luck = cochran_q(heads.all_correct)
     values = {
         "best_method": best.method,
         **with_interval("zero_shot_accuracy", best.accuracy),
         **with_interval("above_chance", chance),
-        "untrained_head_mean": float(head_accuracy.mean()),
-        "untrained_head_std": float(head_accuracy.std(ddof=1)),
-        "untrained_heads": len(head_accuracy),
+        "wordings": len(by_wording),
+        "worst_wording_accuracy": float(by_wording.min()),
+        "best_wording_accuracy": float(by_wording.max()),
+        "untrained_head_mean": float(heads.accuracies.mean()),
+        "untrained_head_std": float(heads.accuracies.std(ddof=1)),
+        "untrained_heads": len(heads.accuracies),
+        "untrained_heads_alike_p": luck,
+        "posts_read_by_nli": len(zero_shot.asked),
     }
     for method in ZERO_SHOT:
         if method in evaluations:
             values[f"{method}_accuracy"] = evaluations[method].accuracy.value
     slices = slice_accuracies(posts, best)
     values |= {f"slice_{name}_accuracy": estimate.value for name, (_, estimate) in slices.items()}
-    labels, truth = posts.labels, posts.truth.test
+    labels, truth = posts.labels, best.of(posts.truth.test)
+    scores = zero_shot.label_similarity[0]
+    if best.method != "label_similarity":
+        scores = getattr(zero_shot, best.method)
     blocks: list[Block] = [
-        plots.random_heads(head_accuracy, evaluations["label_similarity"].accuracy.value),
+        wording_table(zero_shot, by_wording),
+        plots.random_heads(heads.accuracies, evaluations["label_similarity"].accuracy.value),
         plots.confusion_matrix(best.name, confusion(truth, best.predicted, len(labels)), labels),
         *([slice_table(best, slices)] if slices else []),
-        confident_mistakes(posts, best, getattr(zero_shot, best.method)),
+        confident_mistakes(posts, best, scores),
     ]
+    sentence = (
+        _found(posts, best, by_wording)
+        + _heads(heads, luck)
+        + _read(len(zero_shot.asked), len(posts.test))
+        + _slices(slices)
+    )
     headline = f"{percent_interval(best.accuracy)} by {_short_name(best)}"
-    sentence = _sentence(posts, best, head_accuracy, slices)
     return Answer("zero_shot", headline, sentence, values, tuple(blocks))
 
 
-def _short_name(evaluation: Evaluation | Draws) -> str:
+def wording_table(zero_shot: ZeroShotScores, accuracies: np.ndarray) -> Table:
+    """The best and the worst wordings of the labels, with the pipeline's own among them."""
+    order = np.argsort(-accuracies, kind="stable").tolist()
+    ends = order if len(order) <= 2 * SHOWN_WORDINGS else order[:SHOWN_WORDINGS]
+    rest = order[len(ends) :][-SHOWN_WORDINGS:]
+    own = [] if 0 in ends or 0 in rest else [0]
+    shown = [*ends, *own, *rest]
+    return Table(
+        f"Label similarity by wording of the labels: {len(order)} tried, "
+        f"the best and the worst shown",
+        ("wording", "accuracy"),
+        tuple((" / ".join(zero_shot.wordings[i][:4]), percent(accuracies[i])) for i in shown),
+        best=shown.index(0),
+        mark="the pipeline's",
+    )
+
+
+def _short_name(evaluation: Method) -> str:
     return evaluation.name.removeprefix("zero-shot: ")
 
 
-def _sentence(
-    posts: Posts,
-    best: Evaluation | Draws,
-    heads: np.ndarray,
-    slices: dict[str, tuple[int, Estimate]],
-) -> str:
+def _found(posts: Posts, best: Method, by_wording: np.ndarray) -> str:
+    """How often the best method is right, by class, and what other wordings come to."""
     wrong = ~best.correct
-    truth, labels = posts.truth.test, posts.labels
+    truth, labels = best.of(posts.truth.test), posts.labels
     by_class = ", ".join(
         f"{int(wrong[truth == i].sum())} of {int((truth == i).sum())} {label}"
         for i, label in enumerate(labels)
     )
-    text = (
-        f"{_short_name(best).capitalize()} gets "
-        f"{percent_interval(best.accuracy)}; it is wrong on {by_class} posts. "
-        f"The pipeline on the base checkpoint has an untrained NLI head: {len(heads)} random heads "
-        f"score {percent(heads.mean())} on average, from {percent(heads.min())} to "
-        f"{percent(heads.max())}, so one such number only says which way the dice fell."
+    name = _short_name(best)
+    return (
+        f"{name[0].upper()}{name[1:]} gets {percent_interval(best.accuracy)}; it is wrong on "
+        f"{by_class} posts. It depends on the wording: over {len(by_wording)} wordings of the "
+        f"labels label similarity gets from {percent(by_wording.min())} to "
+        f"{percent(by_wording.max())}. "
     )
-    if slices:
-        worst = sorted(slices.items(), key=lambda item: item[1][1].value)[:SHOWN_SLICES]
-        text += " By slice, worst first, it is wrong on " + ", ".join(
-            f"{round(n * (1 - estimate.value))} of {n} {name}" for name, (n, estimate) in worst
-        )
-        text += " posts."
-    return text
+
+
+def _heads(heads: Draws, luck: float) -> str:
+    """What one untrained head is worth."""
+    found = heads.accuracies
+    said = (
+        f"The pipeline on the base checkpoint has an untrained NLI head: {len(found)} random heads "
+        f"score {percent(found.mean())} on average, from {percent(found.min())} to "
+        f"{percent(found.max())}"
+    )
+    if luck < BEYOND_DOUBT:
+        return f"{said}, so the accuracy of a single one is luck."
+    return f"{said}; on these posts that is no more than the draw of the posts explains."
+
+
+def _read(asked: int, posts: int) -> str:
+    """That the entailment methods read a part of the posts, where they do."""
+    if asked == posts:
+        return ""
+    return f" NLI methods read every post with every label; {asked} of the {posts} posts were drawn for them."
+
+
+def _slices(slices: dict[str, tuple[int, Estimate]]) -> str:
+    """Where it is wrong, by slice; empty where the corpus has no slices."""
+    worst = sorted(slices.items(), key=lambda item: item[1][1].value)[:SHOWN_SLICES]
+    if not worst:
+        return ""
+    by_slice = ", ".join(
+        f"{round(n * (1 - estimate.value))} of {n} {name}" for name, (n, estimate) in worst
+    )
+    return f" By slice, worst first, it is wrong on {by_slice} posts."

@@ -1,11 +1,13 @@
 """The classes of a data set: which column names them, and which of them are asked for."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 import datasets
 import numpy as np
+import pyarrow as pa
 
 from labkit.config import Selection
 from labkit.errors import LabError
@@ -15,6 +17,8 @@ LAB_GROUPS = ("rec.sport.baseball", "sci.space")  # what the lab takes where it 
 SHOWN = 12  # names in an error message
 INDEX = "__index_level_"
 LABEL_COLUMNS = ("label_text", "label")
+SLICE = "slice"
+TEXT = ("string", "large_string")
 
 
 @dataclass(frozen=True)
@@ -42,13 +46,15 @@ def choose_classes(data: str, selection: Selection, raw: Raw) -> Classes:
     for name, split in raw.items():
         check_text(data, selection, name, split)
         check_labels(data, name, split, column)
+        if SLICE in split.column_names:
+            check_slices(data, name, split)
     feature = raw["train"].features[column]
     names = tuple(feature.names) if isinstance(feature, datasets.ClassLabel) else None
     found = Classes(column, names, ())
     present = {found.name(value) for value in raw["train"].unique(column)}
     if missing := [label for label in selection.labels if label not in present]:
         raise LabError(
-            f"{data}: no posts of {missing[0]!r}; its groups are {_listed(_sorted(present))}"
+            f"{data}: no posts of {missing[0]!r}; its groups are {listed(_sorted(present))}"
         )
     if len(present) < 2:
         raise LabError(
@@ -67,7 +73,7 @@ def in_order(classes: Classes, order: tuple[str, ...]) -> Classes:
     only_model = sorted({*order} - {*classes.labels})
     only_data = sorted({*classes.labels} - {*order})
     parts = [
-        f"only the {who} has {_listed([repr(label) for label in labels])}"
+        f"only the {who} has {listed([repr(label) for label in labels])}"
         for who, labels in (("model", only_model), ("data", only_data))
         if labels
     ]
@@ -99,22 +105,27 @@ def label_column(data: str, selection: Selection, raw: Raw) -> str:
 def check_text(data: str, selection: Selection, name: str, split: datasets.Dataset) -> None:
     """Raise LabError unless the text column holds text."""
     kind = _kind(split.features[selection.text_column])
-    if kind not in ("string", "large_string"):
+    if kind not in TEXT:
         held = "nothing" if kind == "null" else kind
         raise LabError(
             f"{data}: column {selection.text_column!r} holds {held}, not text "
             f"({name} split); name the one with the posts with --lab-text-column"
         )
+    check_encoding(data, name, split, selection.text_column)
 
 
 def check_labels(data: str, name: str, split: datasets.Dataset, column: str) -> None:
     """Raise LabError where a label is missing, or where labels are neither text nor integers."""
+    check_encoding(data, name, split, column)
     feature = split.features[column]
     values = split.data.column(column)
     missing = np.asarray(values.is_null())
     kind = _kind(feature)
-    if kind in ("string", "large_string"):
-        missing |= np.array([not (value or "").strip() for value in values.to_pylist()], dtype=bool)
+    if kind in TEXT:
+        texts = values.to_pylist()
+        missing |= np.array([not (value or "").strip() for value in texts], dtype=bool)
+        if are_fractions({text for text in texts if text}):
+            kind = "fractions"
     elif isinstance(feature, datasets.ClassLabel):
         missing |= np.asarray(values.to_numpy()) < 0  # -1 means unlabelled on the Hub
     if missing.any():
@@ -122,11 +133,41 @@ def check_labels(data: str, name: str, split: datasets.Dataset, column: str) -> 
             f"{data}: {int(missing.sum())} of {len(split)} rows of the {name} split have no "
             f"label in column {column!r}, the first is row {int(missing.argmax()) + 1}"
         )
-    if not (kind in ("string", "large_string", "bool") or kind.startswith(("int", "uint"))):
+    if not (kind in (*TEXT, "bool") or kind.startswith(("int", "uint"))):
         raise LabError(
             f"{data}: labels in column {column!r} are {kind}; they must be text or whole "
             "numbers, one for each class"
         )
+
+
+def are_fractions(labels: set[str]) -> bool:
+    """Whether labels that stand there as text are all numbers, not all of them whole."""
+    try:
+        numbers = [float(label) for label in labels]
+    except ValueError:
+        return False
+    return any(math.isfinite(number) and number % 1 for number in numbers)
+
+
+def check_slices(data: str, name: str, split: datasets.Dataset) -> None:
+    """Raise LabError unless the column `slice` holds names or numbers; a post may have none."""
+    kind = _kind(split.features[SLICE])
+    if not (kind in (*TEXT, "bool", "null") or kind.startswith(("int", "uint", "float"))):
+        raise LabError(
+            f"{data}: column {SLICE!r} holds {kind} ({name} split); it takes the name of the "
+            "group that a post is reported with, or goes by another name"
+        )
+    check_encoding(data, name, split, SLICE)
+
+
+def check_encoding(data: str, name: str, split: datasets.Dataset, column: str) -> None:
+    """Raise LabError for a column of text that is not UTF-8, as a Parquet file can hold it."""
+    try:
+        split.data.column(column).validate(full=True)
+    except pa.ArrowInvalid:
+        raise LabError(
+            f"{data}: column {column!r} holds text that is not UTF-8 ({name} split)"
+        ) from None
 
 
 def _kind(feature: Any) -> str:
@@ -143,15 +184,21 @@ def _no_column(data: str, wanted: str, columns: list[str]) -> LabError:
     hint = ""
     if len(named) == 1 and any(mark in named[0] for mark in ";\t|"):
         hint = "; is the delimiter a comma, as it must be?"
-    return LabError(f"{data}: no column {wanted}; it has {_listed(named)}{hint}")
+    return LabError(f"{data}: no column {wanted}; it has {listed(named)}{hint}")
 
 
 def _sorted(labels: set[str]) -> list[str]:
-    """Labels by name, numbers by value."""
-    return sorted(labels, key=lambda name: (int(name) if name.isdecimal() else -1, name))
+    """Labels by name, numbers by value, which may have more digits than Python converts."""
+
+    def place(name: str) -> tuple[int, str, str]:
+        digits = name.lstrip("0")
+        return (len(digits), digits, name) if name.isdecimal() else (-1, "", name)
+
+    return sorted(labels, key=place)
 
 
-def _listed(names: list[str]) -> str:
+def listed(names: list[str]) -> str:
+    """The first dozen names, each cut short, and how many more there are."""
     shown = [name if len(name) <= 40 else f"{name[:40]}…" for name in names[:SHOWN]]
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
     return ", ".join(shown) + more

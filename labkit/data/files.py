@@ -2,20 +2,28 @@
 
 import codecs
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from labkit.config import DATA_SUFFIXES, DataSource, local_path
 from labkit.errors import LabError
+from labkit.plumbing import hub
 from labkit.plumbing.digests import file_digest, fingerprint
+from labkit.plumbing.reading import parse_json
+from labkit.profiles import DISTILBERT
 
 if TYPE_CHECKING:
     import datasets
 
 CORPUS = Path(__file__).parent / "corpus"
 BLOCK = 2**20
+DEEPEST = 500  # levels of JSON
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
 READERS = {".csv": "csv", ".json": "json", ".jsonl": "json", ".parquet": "parquet"}
 
 
@@ -54,29 +62,26 @@ def find(source: DataSource) -> Path:
             known = ", ".join(DATA_SUFFIXES)
             raise LabError(f"--lab-dataset {source.source}: is none of {known}")
         return path
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(
-                source.source,
-                repo_type="dataset",
-                revision=source.revision,
-                allow_patterns=[f"*{suffix}" for suffix in DATA_SUFFIXES],
-            )
-        )
-    except Exception as error:
-        raise LabError(
-            f"data set {source.source}: not a file or folder, and the Hub does not give it "
-            f"({type(error).__name__}); check the name, or go offline with --lab-profile embedded"
-        ) from error
+    patterns = [f"*{suffix}" for suffix in DATA_SUFFIXES]
+    repository = hub.Repository(source.source, "dataset", source.revision)
+    own = source == DISTILBERT.data
+    return hub.fetch(repository, patterns, f"data set {source.source}", go_offline=own)
 
 
 def data_files(path: Path) -> list[Path]:
-    """The data files of a folder, or the one file that `path` is."""
+    """The data files of a folder, or the one file that `path` is.
+
+    Raises LabError for one that has no end or no beginning: a pipe, a device, a broken link.
+    """
     if path.is_file():
         return [path]
-    return sorted(f for f in path.rglob("*") if f.suffix.lower() in READERS and f.is_file())
+    found = sorted(file for file in path.rglob("*") if file.suffix.lower() in READERS)
+    for file in found:
+        if not file.exists():
+            raise LabError(f"{file}: is a link that leads nowhere; mend it, or take it away")
+        if not (file.is_file() or file.is_dir()):
+            raise LabError(f"{file}: is neither a file nor a folder")
+    return [file for file in found if file.is_file()]
 
 
 def content_digests(path: Path) -> dict[str, str]:
@@ -85,9 +90,10 @@ def content_digests(path: Path) -> dict[str, str]:
     return {str(file.relative_to(folder)): file_digest(file) for file in data_files(path)}
 
 
-def read(path: Path, cache: Path) -> "dict[str, datasets.Dataset]":
+def read(path: Path, cache: Path, verbatim: Sequence[str] = ()) -> "dict[str, datasets.Dataset]":
     """The splits of a folder, or of one file as `train`; `cache` takes the Arrow files.
 
+    The columns `verbatim` of CSV files are text as it stands there: 01 is not 1, NA not nothing.
     Raises LabError that names the file and, where there is one, the line.
     """
     files = data_files(path)
@@ -95,6 +101,7 @@ def read(path: Path, cache: Path) -> "dict[str, datasets.Dataset]":
         raise LabError(f"{path}: holds no {', '.join(DATA_SUFFIXES)} file")
     for file in files:
         check_bytes(file)
+        check_nesting(file)
     import datasets
 
     level = datasets.logging.get_verbosity()
@@ -108,14 +115,17 @@ def read(path: Path, cache: Path) -> "dict[str, datasets.Dataset]":
             (links / name).parent.mkdir(parents=True, exist_ok=True)
             if not (links / name).is_symlink():
                 (links / name).symlink_to(file.resolve())
+        kinds = {READERS[file.suffix.lower()] for file in files}
+        options: dict[str, Any] = {"cache_dir": str(cache)}
+        if kinds == {"csv"}:
+            options |= {"converters": dict.fromkeys(verbatim, str), "keep_default_na": False}
         if path.is_dir():
-            return dict(datasets.load_dataset(str(links), cache_dir=str(cache)))
-        kind, only = READERS[path.suffix.lower()], str(links / name)
-        return dict(datasets.load_dataset(kind, data_files=only, cache_dir=str(cache)))
+            return dict(datasets.load_dataset(str(links), **options))
+        return dict(datasets.load_dataset(*kinds, data_files=str(links / name), **options))
     except Exception as error:
         for file in files:
             check_records(file)
-        reason = str(error.__cause__ or error).strip().splitlines()[0]
+        reason = str(error.__cause__ or error).strip().partition("\n")[0] or type(error).__name__
         raise LabError(f"{path}: cannot be read as a data set: {reason}") from error
     finally:
         datasets.logging.set_verbosity(level)
@@ -144,6 +154,26 @@ def check_bytes(file: Path) -> None:
         raise LabError(f"{file}: is empty")
 
 
+def check_nesting(file: Path) -> None:
+    """Raise LabError for JSON that is nested deeper than its readers can follow; they would crash."""
+    if READERS[file.suffix.lower()] != "json":
+        return
+    with file.open("rb") as stream:
+        start = stream.read(1)
+        stream.seek(0)
+        texts = [stream.read()] if start == b"[" else stream
+        for number, text in enumerate(texts, start=1):
+            if text.count(b"[") + text.count(b"{") > DEEPEST and depth(text) > DEEPEST:
+                raise LabError(f"{file}: line {number} is nested more than {DEEPEST} deep")
+
+
+def depth(text: bytes) -> int:
+    """How deep a JSON text is nested, brackets within its strings left out."""
+    marks = np.frombuffer(STRING.sub(b"", text), np.uint8)
+    steps = np.isin(marks, list(b"[{")).astype(int) - np.isin(marks, list(b"]}"))
+    return int(steps.cumsum().max(initial=0))
+
+
 def check_records(file: Path) -> None:
     """Raise LabError with the line where a JSON file breaks off; other formats pass.
 
@@ -161,17 +191,24 @@ def _json_records(file: Path) -> Iterator[tuple[int, Any]]:
     with file.open(encoding="utf-8") as stream:
         if stream.read(1) == "[":
             stream.seek(0)
-            try:
-                yield from enumerate(json.load(stream), start=1)
-            except json.JSONDecodeError as error:
-                raise LabError(f"{file}: line {error.lineno} is not JSON: {error.msg}") from None
+            yield from enumerate(_parsed(file, stream.read()), start=1)
             return
         stream.seek(0)
         for number, line in enumerate(stream, start=1):
             if line.strip():
-                try:
-                    yield number, json.loads(line)
-                except json.JSONDecodeError as error:
-                    raise LabError(
-                        f"{file}: line {number} is not JSON: {error.msg} (column {error.colno})"
-                    ) from None
+                yield number, _parsed(file, line, number)
+
+
+def _parsed(file: Path, text: str, number: int | None = None) -> Any:
+    """The value of a JSON text, which is one line of a file, or all of it."""
+    try:
+        return parse_json(text)
+    except json.JSONDecodeError as error:
+        column = f" (column {error.colno})" if number else ""
+        raise LabError(
+            f"{file}: line {number or error.lineno} is not JSON: {error.msg}{column}"
+        ) from None
+    except ValueError as error:
+        reason = str(error).partition(";")[0]  # behind it Python tells programmers what to do
+        where = f"line {number}" if number else "it"
+        raise LabError(f"{file}: {where} is not JSON that can be read: {reason}") from None

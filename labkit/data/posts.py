@@ -1,11 +1,12 @@
 """From a data set to three clean splits, with every dropped post counted.
 
 Load -> keep the groups asked for -> drop empty posts -> drop train posts that repeat -> drop train
-posts whose text also stands in the test split -> stratified train/validation split. The test
+posts whose text also stands in the test split, or nearly -> stratified train/validation split. The test
 split is the data set's own, whole: in 20 Newsgroups "bydate" it lies later in time. Where a data
 set brings none, a stratified fifth of its posts is set aside first.
 """
 
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,16 +17,17 @@ import datasets
 import numpy as np
 
 from labkit.config import Selection
-from labkit.data.classes import Classes, choose_classes, in_order
+from labkit.data.classes import LAB_GROUPS, LABEL_COLUMNS, SLICE, Classes, choose_classes, in_order
+from labkit.data.enough import check_class_sizes, check_every_class, check_what_is_left
 from labkit.data.files import DataFiles, read
 from labkit.data.stratified import stratified_sample
-from labkit.data.texts import text_digest
+from labkit.data.texts import Known, text_digest
 from labkit.errors import LabError
 
 SPLITS = ("train", "validation", "test")
-EXTRAS: tuple[str, ...] = ("slice", "id")  # columns kept where the data set brings them
+EXTRAS: tuple[str, ...] = (SLICE, "id")  # columns kept where the data set brings them
 DEFAULT_TRAIN, DEFAULT_VALIDATION = 600, 150
-FEWEST = 4  # posts of a class: one to validate, one to test, two to learn from
+NO_SLICE = "(none)"  # of a post that names none where others do
 
 
 @dataclass(frozen=True)
@@ -94,30 +96,35 @@ def load_posts(
 
     Raises LabError where a column, a group or enough posts are missing.
     """
-    raw = read(files.path, cache)
+    verbatim = (selection.label_column or "", *LABEL_COLUMNS, SLICE)
+    raw = read(files.path, cache, verbatim)
     if "train" not in raw:
         raise LabError(f"{files.name}: needs a train split, has {', '.join(sorted(raw))}")
     classes = in_order(choose_classes(files.name, selection, raw), order)
     labelled = {name: _keep_groups(split, selection, classes) for name, split in raw.items()}
     loaded = {name: len(split) for name, split in labelled.items()}
     filled = {name: split.filter(_has_text, batched=True) for name, split in labelled.items()}
-    _check_class_sizes(files.name, filled, classes.labels)
+    check_class_sizes(files.name, filled, classes.labels)
     empty = {name: loaded[name] - len(filled[name]) for name in loaded}
     set_aside = 0
     if "test" not in filled:
         filled["train"], filled["test"] = set_test_aside(filled["train"], selection.split_seed)
         set_aside = len(filled["test"])
-    test_texts = _digest_set(filled["test"])
-    train, repeated, in_test = _drop_repeats(filled["train"], test_texts)
+    train, repeated, in_test = _drop_repeats(filled["train"], filled["test"])
+    check_what_is_left(files.name, train, classes.labels, repeated, in_test)
+    which = ""
+    if not selection.labels and classes.labels == LAB_GROUPS:
+        which = f" of {' and '.join(LAB_GROUPS)}, which are taken unless --lab-labels names others"
     if "validation" in filled:
-        validation, _, _ = _drop_repeats(filled["validation"], test_texts | _digest_set(train))
+        validation, _, _ = _drop_repeats(filled["validation"], filled["test"], train)
         seed = selection.split_seed
-        train = _take(files.name, train, selection.train_size, DEFAULT_TRAIN, "train", seed)
+        train = _take(files.name, train, selection.train_size, DEFAULT_TRAIN, "train", seed, which)
         validation = _take(
-            files.name, validation, selection.validation_size, len(validation), "validation", seed
+            *(files.name, validation, selection.validation_size, len(validation)),
+            *("validation", seed, which),
         )
     else:
-        train, validation = split_train_validation(files.name, selection, train)
+        train, validation = split_train_validation(files.name, selection, train, which)
     posts = Posts(
         train,
         validation,
@@ -125,7 +132,7 @@ def load_posts(
         classes.labels,
         Cleaning(loaded, empty, repeated, in_test, set_aside),
     )
-    _check_every_class(files.name, posts)
+    check_every_class(files.name, dict(posts.items()), posts.labels)
     return posts
 
 
@@ -139,21 +146,25 @@ def set_test_aside(posts: datasets.Dataset, seed: int) -> tuple[datasets.Dataset
 
 
 def split_train_validation(
-    data: str, selection: Selection, posts: datasets.Dataset
+    data: str, selection: Selection, posts: datasets.Dataset, which: str = ""
 ) -> tuple[datasets.Dataset, datasets.Dataset]:
-    """Disjoint stratified subsets of `posts`; the same posts in another order split the same."""
+    """Disjoint stratified subsets of `posts`; the same posts in another order split the same.
+
+    Raises LabError where there are too few, with `which` they are.
+    """
     available = len(posts)
     train_size, validation_size = selection.train_size, selection.validation_size
     if train_size is None and validation_size is None:
         validation_size = min(DEFAULT_VALIDATION, available // 5)
+    fewest = len(set(posts["label"]))  # one of each class
     if train_size is None:
-        train_size = min(DEFAULT_TRAIN, available - (validation_size or 0))
+        train_size = min(DEFAULT_TRAIN, max(fewest, available - (validation_size or 0)))
     if validation_size is None:
-        validation_size = min(DEFAULT_VALIDATION, available - train_size)
+        validation_size = min(DEFAULT_VALIDATION, max(fewest, available - train_size))
     if train_size + validation_size > available:
         raise LabError(
             f"{data}: {train_size} train and {validation_size} validation posts asked for, "
-            f"{available} are there after cleaning; ask for fewer"
+            f"{available} are there after cleaning{which}; ask for fewer"
         )
     order = _canonical_order(posts)
     chosen = stratified_sample(
@@ -175,6 +186,8 @@ def _keep_groups(
         kept: dict[str, list[Any]] = {
             name: [batch[name][i] for i in rows] for name in EXTRAS if name in batch
         }
+        if SLICE in kept:
+            kept[SLICE] = [NO_SLICE if name is None else str(name) for name in kept[SLICE]]
         kept["text"] = [batch[selection.text_column][i] or "" for i in rows]
         kept["label"] = [index[labels[i]] for i in rows]
         return kept
@@ -182,6 +195,8 @@ def _keep_groups(
     # Named, or a column of texts called `label` would turn the indices into texts.
     features = {"text": datasets.Value("string"), "label": datasets.Value("int64")}
     extras = {name: split.features[name] for name in EXTRAS if name in split.features}
+    if SLICE in extras:
+        extras[SLICE] = datasets.Value("string")
     return split.map(
         relabel,
         batched=True,
@@ -190,73 +205,57 @@ def _keep_groups(
     )
 
 
-def _check_class_sizes(
-    data: str, filled: dict[str, datasets.Dataset], labels: tuple[str, ...]
-) -> None:
-    """Raise LabError for classes that have too few posts to learn from and to measure on."""
-    counts = np.bincount(
-        np.concatenate([np.asarray(split["label"], dtype=int) for split in filled.values()]),
-        minlength=len(labels),
-    )
-    few = [f"{label!r} has {n}" for label, n in zip(labels, counts, strict=True) if n < FEWEST]
-    if few:
-        more = f" and {len(few) - 5} more" if len(few) > 5 else ""
-        raise LabError(
-            f"{data}: a class needs {FEWEST} posts or more that are not empty; "
-            f"{', '.join(few[:5])}{more}"
-        )
-
-
-def _check_every_class(data: str, posts: Posts) -> None:
-    """Raise LabError where a split lacks a class, which then could not be learned or measured."""
-    for name, split in posts.items():
-        present = set(split["label"])
-        missing = [label for i, label in enumerate(posts.labels) if i not in present]
-        if missing:
-            raise LabError(
-                f"{data}: the {name} split has no posts of {', '.join(map(repr, missing))}; "
-                "add some, ask for more posts, or leave the class out with --lab-labels"
-            )
-
-
 def _has_text(batch: dict[str, list[str]]) -> list[bool]:
-    return [bool(text.strip()) for text in batch["text"]]
+    return [any(map(_is_visible, text)) for text in batch["text"]]
 
 
-def _digest_set(posts: datasets.Dataset) -> set[bytes]:
-    return {text_digest(text) for text in posts["text"]}
+def _is_visible(character: str) -> bool:
+    """Whether a character is more than white space, a control or a mark of zero width."""
+    return not character.isspace() and unicodedata.category(character) not in ("Cc", "Cf")
 
 
-def _drop_repeats(posts: datasets.Dataset, taken: set[bytes]) -> tuple[datasets.Dataset, int, int]:
-    """Posts whose text is neither in `taken` nor seen before; how many repeated; how many taken."""
-    keep, seen, repeated, in_taken = [], set[bytes](), 0, 0
-    for row, text in enumerate(posts["text"]):
-        digest = text_digest(text)
-        if digest in taken:
+def _drop_repeats(
+    posts: datasets.Dataset, *taken: datasets.Dataset
+) -> tuple[datasets.Dataset, int, int]:
+    """Posts that stand neither in `taken`, or nearly, nor before; how many repeated; how many taken.
+
+    Case, punctuation and white space do not tell two posts apart.
+    """
+    known = Known(text for split in taken for text in split["text"])
+    texts, seen = list(posts["text"]), Known()
+    keep, repeated, in_taken = [], 0, 0
+    for row in _canonical_order(posts):
+        if texts[row] in known:
             in_taken += 1
-        elif digest in seen:
+        elif texts[row] in seen:
             repeated += 1
         else:
-            seen.add(digest)
+            seen.add(texts[row])
             keep.append(row)
-    return posts.select(keep), repeated, in_taken
+    return posts.select(sorted(keep)), repeated, in_taken
 
 
 def _canonical_order(posts: datasets.Dataset) -> np.ndarray:
     """Row numbers sorted by content, so that the order in the file plays no part."""
     digests = [text_digest(text) for text in posts["text"]]
-    return np.array(sorted(range(len(posts)), key=digests.__getitem__))
+    return np.array(sorted(range(len(posts)), key=digests.__getitem__), dtype=int)
 
 
 def _take(
-    data: str, posts: datasets.Dataset, size: int | None, default: int, name: str, seed: int
+    data: str,
+    posts: datasets.Dataset,
+    size: int | None,
+    default: int,
+    name: str,
+    seed: int,
+    which: str,
 ) -> datasets.Dataset:
     """A stratified subset of `size` posts, or of `default` where there are more than that."""
     if size is None:
         size = min(default, len(posts))
     if size > len(posts):
         raise LabError(
-            f"{data}: {size} {name} posts asked for, {len(posts)} are there; ask for fewer"
+            f"{data}: {size} {name} posts asked for, {len(posts)} are there{which}; ask for fewer"
         )
     order = _canonical_order(posts)
     (rows,) = stratified_sample(np.asarray(posts["label"])[order], (size,), seed)

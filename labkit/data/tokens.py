@@ -47,9 +47,13 @@ def load_tokenizer(checkpoint: Path) -> "PreTrainedTokenizerFast":
 
     if not any((checkpoint / name).is_file() for name in VOCABULARIES):
         raise LabError(f"{checkpoint}: has no tokenizer, which is one of {', '.join(VOCABULARIES)}")
-    tokenizer = AutoTokenizer.from_pretrained(
-        str(checkpoint), use_fast=True, trust_remote_code=False, local_files_only=True
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(
+            str(checkpoint), use_fast=True, trust_remote_code=False, local_files_only=True
+        )
+    except Exception as error:  # of many kinds, as many as there are files of a tokenizer
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        raise LabError(f"{checkpoint}: its tokenizer cannot be opened: {reason}") from error
     return cast("PreTrainedTokenizerFast", tokenizer)
 
 
@@ -72,6 +76,26 @@ def encode(
         return_attention_mask=False,
     )["input_ids"]
     return ids
+
+
+def beginnings(tokenizer: "PreTrainedTokenizerFast", texts: Sequence[str], limit: int) -> list[str]:
+    """Each text up to `limit` tokens of its own, without a word that would be cut in two."""
+    spans = tokenizer(
+        list(texts),
+        add_special_tokens=False,
+        truncation=True,
+        max_length=limit,
+        return_offsets_mapping=True,
+    )["offset_mapping"]
+    return [
+        _up_to(text, ends[-1][1]) if ends else "" for text, ends in zip(texts, spans, strict=True)
+    ]
+
+
+def _up_to(text: str, end: int) -> str:
+    if end < len(text) and not text[end].isspace() and " " in text[:end].strip():
+        return text[:end].rpartition(" ")[0]
+    return text[:end]
 
 
 def cut(ids: list[int], max_length: int) -> list[int]:

@@ -8,11 +8,17 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 from labkit.data.posts import BySplit, Posts
+from labkit.evaluation.finite import check_finite
 from labkit.evaluation.scores import BaselineScores
 
 
 def score(posts: Posts, embeddings: BySplit[np.ndarray]) -> BaselineScores:
-    """Every method; `embeddings` (posts, dim) are those of the base model."""
+    """Every method; `embeddings` (posts, dim) are those of the base model.
+
+    Raises LabError for embeddings that are no numbers.
+    """
+    for split, rows in embeddings.items():
+        check_finite(rows, f"embeddings of the {split} posts", "base_embeddings")
     labels = posts.truth.train
     return BaselineScores(
         majority(labels, len(posts.test), len(posts.labels)),
@@ -31,10 +37,10 @@ def tfidf_logistic(
     train_texts: Sequence[str], train_labels: np.ndarray, texts: Sequence[str]
 ) -> np.ndarray:
     """Probabilities (posts, classes) of logistic regression on TF-IDF of words and word pairs."""
-    model = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), strip_accents="unicode"),
-        LogisticRegression(C=10.0, max_iter=1000),
-    )
+    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), strip_accents="unicode")
+    if not any(map(words.build_analyzer(), train_texts)):  # it has nothing to go by then
+        return majority(train_labels, len(texts), int(train_labels.max()) + 1)
+    model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=1000))
     return model.fit(train_texts, train_labels).predict_proba(texts)
 
 

@@ -5,26 +5,33 @@ A gate compares one measured number with a threshold. A number that is missing o
 """
 
 import math
-from collections.abc import Mapping
+import operator
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.exercises import BY_ID, TABLE
+from labkit.exercises import BY_ID, TABLE, Exercise
+
+DIRECTIONS: Mapping[str, tuple[str, Callable[[float, float], bool]]] = {
+    "at_least": (">=", operator.ge),
+    "above": (">", operator.gt),
+    "at_most": ("<=", operator.le),
+}
 
 
 @dataclass(frozen=True)
 class Gate:
     """A threshold on the measured value `name` of an exercise.
 
-    `at_least` gives the direction; `claim` says in words what holds when it passes, `hint` what a
-    failure may mean and where to look. The measured number can lie between `low` and `high`; a
-    threshold outside would always hold or always fail.
+    `direction` is `at_least`, `above` (a tie fails) or `at_most`; `claim` says in words what holds
+    when it passes, `hint` what a failure may mean and where to look. The measured number can lie
+    between `low` and `high`; a threshold outside would always hold or always fail.
     """
 
     name: str
     exercise: str
-    at_least: bool
+    direction: str
     threshold: float
     unit: str
     claim: str
@@ -32,15 +39,20 @@ class Gate:
     low: float = -math.inf
     high: float = math.inf
     of_training: bool = False  # says nothing about a model that was trained elsewhere
-
-    @property
-    def question(self) -> str:
-        """The question of the lab that the gate belongs to."""
-        return BY_ID[self.exercise].question
+    of_labs_posts: bool = False  # its threshold was made for them; on others the user's applies
+    question: str = ""  # of its exercise
 
     @property
     def sign(self) -> str:
-        return ">=" if self.at_least else "<="
+        return DIRECTIONS[self.direction][0]
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.direction != "at_most"
+
+    def allows(self, measured: float) -> bool:
+        """Whether a measured number is on the right side of the threshold."""
+        return DIRECTIONS[self.direction][1](measured, self.threshold)
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,7 @@ class GateResult:
     def holds(self) -> bool:
         if self.measured is None or not math.isfinite(self.measured):
             return False
-        if self.gate.at_least:
-            return self.measured >= self.gate.threshold
-        return self.measured <= self.gate.threshold
+        return self.gate.allows(self.measured)
 
     @property
     def shown(self) -> str:
@@ -79,31 +89,40 @@ class GateResult:
         )
 
 
-def _gate(exercise: str, entry: Mapping[str, Any]) -> Gate:
-    direction = "at_least" if "at_least" in entry else "at_most"
+def gate_of(exercise: str, entry: Mapping[str, Any]) -> Gate:
+    """The gate that a table of `labkit/exercises.toml` describes."""
+    (direction,) = DIRECTIONS.keys() & entry.keys()
     rest = {name: value for name, value in entry.items() if name != direction}
-    at_least, threshold = direction == "at_least", entry[direction]
-    return Gate(exercise=exercise, at_least=at_least, threshold=threshold, **rest)
+    return Gate(exercise=exercise, direction=direction, threshold=entry[direction], **rest)
 
 
-GATES = tuple(_gate(part["id"], entry) for part in TABLE["exercise"] for entry in part["gate"])
+GATES = tuple(
+    gate_of(part["id"], {**entry, "question": part["question"]})
+    for part in TABLE["exercise"]
+    for entry in part["gate"]
+)
 PROFILE_THRESHOLDS: dict[str, dict[str, float]] = TABLE["thresholds"]
 
 
-def gates_of(exercise: str) -> tuple[Gate, ...]:
+def gates_of(exercise: str, gates: Sequence[Gate] = GATES) -> tuple[Gate, ...]:
     """The gates that belong to an exercise, in order."""
-    return tuple(gate for gate in GATES if gate.exercise == exercise)
+    return tuple(gate for gate in gates if gate.exercise == exercise)
 
 
 def thresholds(
-    profile: str, overrides: Mapping[str, float], trains: bool = True
+    profile: str,
+    overrides: Mapping[str, float],
+    trains: bool = True,
+    labs_posts: bool = True,
+    gates: Sequence[Gate] = GATES,
 ) -> dict[str, float]:
-    """Every gate's threshold by name: the user's, else the profile's, else the table's.
+    """Every gate's threshold by name: the user's, else the profile's, else the gate's own.
 
     A run that does not train has no gates of training; settings that it shares with others may.
+    One on other posts than the profile's own has no threshold that was made for those.
     Raises LabError for a name that is no gate and for a number that its gate cannot measure.
     """
-    table = {gate.name: gate for gate in GATES}
+    table = {gate.name: gate for gate in gates}
     for name, value in overrides.items():
         if name not in table:
             raise LabError(f"gate {name}: there is no such gate; there are {', '.join(table)}")
@@ -112,8 +131,17 @@ def thresholds(
     return {
         name: overrides.get(name, profiles_own.get(name, gate.threshold))
         for name, gate in table.items()
-        if trains or not gate.of_training
+        if (trains or not gate.of_training)
+        and (labs_posts or not gate.of_labs_posts or name in overrides)
     }
+
+
+def why_without(name: str, gates: Sequence[Gate] = GATES) -> str:
+    """Why a run may have no threshold for a gate."""
+    (gate,) = (gate for gate in gates if gate.name == name)
+    if gate.of_training:
+        return "a gate of training; this model was trained elsewhere"
+    return "a threshold for the lab's own posts; on others it applies where --lab-gate sets it"
 
 
 def check_threshold(gate: Gate, value: float) -> None:
@@ -125,11 +153,14 @@ def check_threshold(gate: Gate, value: float) -> None:
 
 
 def judge(
-    exercise: str, values: Mapping[str, Any], limits: Mapping[str, float]
+    exercise: str,
+    values: Mapping[str, Any],
+    limits: Mapping[str, float],
+    gates: Sequence[Gate] = GATES,
 ) -> tuple[GateResult, ...]:
     """Each gate of an exercise that has a threshold in `limits`, with the value measured for it."""
     results = []
-    for gate in gates_of(exercise):
+    for gate in gates_of(exercise, gates):
         if gate.name in limits:
             measured = values.get(gate.name)
             gate = replace(gate, threshold=limits[gate.name])
@@ -137,15 +168,19 @@ def judge(
     return tuple(results)
 
 
-def table_lines(limits: Mapping[str, float]) -> list[str]:
+def table_lines(
+    limits: Mapping[str, float],
+    gates: Sequence[Gate] = GATES,
+    exercises: Mapping[str, Exercise] = BY_ID,
+) -> list[str]:
     """The gates as a table in plain text, by question."""
     lines: list[str] = []
     question = ""
-    for gate in GATES:
+    for gate in gates:
         if gate.name not in limits:
             continue
         if gate.question != question:
             question = gate.question
-            lines += ["", f"{BY_ID[gate.exercise].number}. {question}"]
+            lines += ["", f"{exercises[gate.exercise].number}. {question}"]
         lines.append(f"   {gate.name:<27} {gate.sign} {limits[gate.name]:<8g} {gate.unit}")
     return lines[1:]

@@ -1,31 +1,26 @@
-"""Plain sentences about a topic, as many as its slots allow, and harmless changes to a sentence.
+"""Plain sentences about a topic, as many as its slots allow, and any text at all.
 
 What CheckList calls templates (Ribeiro et al. 2020, https://arxiv.org/abs/2005.04118): easy cases
-on which a model that knows the topic has no excuse. All are strategies that Hypothesis can draw
-from and shrink, the plainest choice first.
+on which a model that knows the topic has no excuse. All are drawn by `pick`, as edits are
+(`labkit.evaluation.edits`), the plainest choice first.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from hypothesis import strategies as st
+from labkit.evaluation.edits import Pick
 
-Texts = st.SearchStrategy[str]
-Pairs = st.SearchStrategy[tuple[str, str]]
-
-NAMES = (
-    *("Ann Lee", "Bob Cole", "Maria Ortiz", "Kenji Mori", "Olu Adeyemi", "Priya Nair"),
-    *("Ivan Petrov", "Sam O'Neil", "Lena Vogel", "Chen Wei", "Fatima Haddad", "Jo Smith"),
+EXTREMES = (
+    *("", " \n\t", "7" * 300, "a" * 100_000, "\x00\x07\x1b"),
+    *(
+        "\U0001f469\u200d\U0001f680\u26be\U0001f680" * 40,
+        "\u05e9\u05dc\u05d5\u05dd \u0645\u0631\u062d\u0628\u0627",
+        "\u202e",
+    ),
 )
-OPENINGS = ("{name} says that", "I heard from {name} that", "{name} wrote last week that")
-NEUTRAL = (
-    "Thanks in advance.",
-    "I may be wrong about this.",
-    "That is all I know.",
-    "Please send me mail if you know more.",
-    "My brother told me yesterday.",
-    "I read it twice.",
-)
+LONGEST = 200  # characters of a drawn text
+BLOCK = 256  # code points that its characters lie within
+BLOCKS = 0x3000 // BLOCK  # most alphabets; the other planes are reached by one in three
 
 
 @dataclass(frozen=True)
@@ -36,10 +31,10 @@ class Topic:
     predicates: tuple[str, ...]
     endings: tuple[str, ...]
 
-    def sentences(self) -> Texts:
+    def sentence(self, pick: Pick) -> str:
         """A subject, a predicate, an ending."""
         parts = (self.subjects, self.predicates, self.endings)
-        return st.tuples(*map(st.sampled_from, parts)).map(lambda words: " ".join(words) + ".")
+        return " ".join(part[pick(len(part))] for part in parts) + "."
 
 
 TOPICS: Mapping[str, Topic] = {
@@ -78,80 +73,11 @@ TOPICS: Mapping[str, Topic] = {
 }
 
 
-def reported(sentences: Texts) -> Pairs:
-    """The same reported sentence with two names."""
-    names = st.lists(st.sampled_from(NAMES), min_size=2, max_size=2, unique=True)
-
-    def fill(parts: tuple[str, str, list[str]]) -> tuple[str, str]:
-        opening, sentence, (one, other) = parts
-        return f"{opening.format(name=one)} {sentence}", f"{opening.format(name=other)} {sentence}"
-
-    return st.tuples(st.sampled_from(OPENINGS), sentences, names).map(fill)
-
-
-def recased(sentences: Texts) -> Pairs:
-    """A sentence and the same in capitals, in small letters, or like a title."""
-    change = st.sampled_from((str.upper, str.title, str.capitalize, str.swapcase))
-    return st.tuples(sentences, change).map(lambda pair: (pair[0], pair[1](pair[0])))
-
-
-def respaced(sentences: Texts) -> Pairs:
-    """Other white space between the words, and some around them."""
-    space = st.sampled_from(("  ", "\n", "\t", " \n ", "\u00a0", "   "))
-    return st.tuples(sentences, space, space).map(
-        lambda parts: (parts[0], parts[2] + parts[1].join(parts[0].split()) + parts[2])
-    )
-
-
-def repunctuated(sentences: Texts) -> Pairs:
-    """Other punctuation around the words."""
-    marks = st.sampled_from(
-        (("", ""), ("", "!"), ("", "..."), ('"', '."'), ("(", ".)"), ("> ", "."), ("- ", ";"))
-    )
-    return st.tuples(sentences, marks).map(
-        lambda parts: (parts[0], parts[1][0] + parts[0].rstrip(".") + parts[1][1])
-    )
-
-
-@st.composite
-def misspelt(draw: st.DrawFn, sentences: Texts) -> tuple[str, str]:
-    """One slip of the keys: two letters swapped, one left out, or one typed twice."""
-    text = draw(sentences)
-    places = [i for i in range(len(text) - 1) if text[i : i + 2].isalpha()]
-    at = draw(st.sampled_from(places))
-    one, other = text[at], text[at + 1]
-    slip = draw(st.sampled_from((other + one, one, one + one + other)))
-    return text, text[:at] + slip + text[at + 2 :]
-
-
-def lengthened(sentences: Texts) -> Pairs:
-    """A sentence that says nothing about any topic, before or after."""
-    extra, first = st.sampled_from(NEUTRAL), st.booleans()
-    return st.tuples(sentences, extra, first).map(
-        lambda parts: (parts[0], f"{parts[1]} {parts[0]}" if parts[2] else f"{parts[0]} {parts[1]}")
-    )
-
-
-CHANGES = {
-    "case": recased,
-    "white_space": respaced,
-    "punctuation": repunctuated,
-    "typos": misspelt,
-    "names": reported,
-    "neutral_sentence": lengthened,
-}
-
-
-def any_text() -> Texts:
+def any_text(pick: Pick) -> str:
     """Any text at all: Unicode of every kind, and what a careless caller sends."""
-    extremes = (
-        "",
-        " \n\t",
-        "7" * 300,
-        "a" * 100_000,
-        "\x00\x07\x1b",
-        "👩‍🚀⚾🚀" * 40,
-        "שלום مرحبا",
-        "\u202e",
-    )
-    return st.one_of(st.sampled_from(extremes), st.text(max_size=200))
+    kind = pick(3)
+    if kind == 0:
+        return EXTREMES[pick(len(EXTREMES))]
+    start = BLOCK * pick(BLOCKS if kind == 1 else 0x110000 // BLOCK)
+    letters = (chr(start + pick(BLOCK)) for _ in range(pick(LONGEST + 1)))
+    return "".join(letters).encode("utf-8", "replace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""How sure a measured number is: intervals, paired comparisons, calibration.
+"""How sure a measured number is: intervals and paired comparisons.
 
 All resampling is over posts, vectorised and seeded; 95 % intervals throughout.
 """
@@ -124,37 +124,3 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray, classes: int, seed: int) 
     return bootstrap(
         lambda rows: macro_f1_of(confusion(truth[rows], predicted[rows], classes)), len(truth), seed
     )
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """Reliability of confidences: per bin the posts, their mean confidence and their accuracy."""
-
-    error: Estimate
-    counts: np.ndarray
-    confidence: np.ndarray
-    accuracy: np.ndarray
-
-
-def calibration(
-    probabilities: np.ndarray, truth: np.ndarray, seed: int, bins: int = 10
-) -> Calibration:
-    """Expected calibration error over equal-width bins of the top probability, with its interval.
-
-    Guo et al. 2017, https://arxiv.org/abs/1706.04599, equation 3. `probabilities` is
-    (posts, classes), `truth` (posts,). Empty bins have NaN confidence and accuracy.
-    """
-    confidence = probabilities.max(axis=1)
-    correct = (probabilities.argmax(axis=1) == truth).astype(float)
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-
-    def error(rows: np.ndarray) -> np.ndarray:
-        gap = confidence[rows] - correct[rows]
-        cells = bin_of[rows] + np.arange(len(rows))[:, None] * bins
-        sums = np.bincount(cells.ravel(), gap.ravel(), len(rows) * bins)
-        return np.abs(sums.reshape(len(rows), bins)).sum(axis=1) / rows.shape[1]
-
-    counts = np.bincount(bin_of, minlength=bins)
-    with np.errstate(invalid="ignore"):
-        means = [np.bincount(bin_of, values, bins) / counts for values in (confidence, correct)]
-    return Calibration(bootstrap(error, len(truth), seed), counts, *means)

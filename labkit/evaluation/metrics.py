@@ -1,12 +1,13 @@
 """Every method of the lab on the same test posts, each number with its uncertainty."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labkit.evaluation import intervals
+from labkit.evaluation.finite import check_finite
 from labkit.evaluation.intervals import Estimate
 
 if TYPE_CHECKING:
@@ -19,18 +20,31 @@ METHODS = {
     "tfidf_logistic": "TF-IDF + logistic regression",
     "untrained_nli": "zero-shot: NLI, untrained head",
     "label_similarity": "zero-shot: label similarity",
+    "best_wording": "zero-shot: label similarity, best wording",
     "trained_nli": "zero-shot: NLI, trained head",
     "embedding_logistic": "frozen embeddings + logistic regression",
     "fine_tuned": "fine-tuned",
 }
-ZERO_SHOT = ("label_similarity", "untrained_nli", "trained_nli")
+STAGES = {  # where the scores of a method come from
+    "majority": "baselines",
+    "tfidf_logistic": "baselines",
+    "untrained_nli": "zero_shot",
+    "label_similarity": "zero_shot",
+    "best_wording": "zero_shot",
+    "trained_nli": "zero_shot",
+    "embedding_logistic": "baselines",
+    "fine_tuned": "predictions",
+}
+ZERO_SHOT = ("label_similarity", "untrained_nli", "trained_nli")  # as they are, nothing chosen
+PROBE = "embedding_logistic"
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One method on the test posts: class indices (posts,), which of them are right, and how sure.
+    """One method on test posts: class indices (posts,), which of them are right, and how sure.
 
-    The intervals cover the draw of the test posts.
+    The intervals cover the draw of the test posts, for this very model. `rows` are the posts' row
+    numbers where the method was not asked about all of them.
     """
 
     method: str
@@ -38,6 +52,7 @@ class Evaluation:
     correct: np.ndarray
     accuracy: Estimate
     macro_f1: Estimate
+    rows: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -48,6 +63,10 @@ class Evaluation:
     def hit_rate(self) -> np.ndarray:
         """For each post (posts,) 1 where it is right, else 0."""
         return self.correct.astype(float)
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Those of `values` (test posts, ...) that stand for the posts that it was asked about."""
+        return values if self.rows is None else values[self.rows]
 
 
 @dataclass(frozen=True)
@@ -64,7 +83,7 @@ class Draws:
     """A method with a random part, drawn several times: class indices (draws, posts).
 
     `accuracy` and `macro_f1` range over the draws, on these very test posts. Where one draw must
-    stand for all it is the first, `predicted` and `correct` (posts,).
+    stand for all it is the first, `predicted` and `correct` (posts,). `rows` as of an `Evaluation`.
     """
 
     method: str
@@ -72,6 +91,7 @@ class Draws:
     all_correct: np.ndarray
     accuracy: Range
     macro_f1: Range
+    rows: np.ndarray | None = None
 
     @property
     def name(self) -> str:
@@ -96,46 +116,78 @@ class Draws:
         """For each post (posts,) the share of draws that got it right."""
         return self.all_correct.mean(axis=0)
 
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Those of `values` (test posts, ...) that stand for the posts that it was asked about."""
+        return values if self.rows is None else values[self.rows]
 
-Evaluations = Mapping[str, Evaluation | Draws]  # by method
+
+Method = Evaluation | Draws
+Evaluations = Mapping[str, Method]  # by method
 
 
-def evaluate(method: str, scores: np.ndarray, truth: np.ndarray, seed: int) -> Evaluation:
-    """Score a method from its scores (posts, classes), the highest of which is its prediction."""
+def evaluate(
+    method: str, scores: np.ndarray, truth: np.ndarray, seed: int, rows: np.ndarray | None = None
+) -> Evaluation:
+    """Score a method from its scores (posts, classes), the highest of which is its prediction.
+
+    `truth` are the class indices of the same posts. Raises LabError for scores that are no numbers.
+    """
+    check_finite(scores, METHODS[method], STAGES[method])
     predicted = scores.argmax(axis=-1)
     correct = predicted == truth
     f1 = intervals.macro_f1(truth, predicted, scores.shape[-1], seed)
-    return Evaluation(method, predicted, correct, intervals.accuracy(correct), f1)
+    return Evaluation(method, predicted, correct, intervals.accuracy(correct), f1, rows)
 
 
-def evaluate_draws(method: str, scores: np.ndarray, truth: np.ndarray) -> Draws:
-    """Score a method that was drawn several times from its scores (draws, posts, classes)."""
+def evaluate_draws(
+    method: str, scores: np.ndarray, truth: np.ndarray, rows: np.ndarray | None = None
+) -> Draws:
+    """Score a method that was drawn several times from its scores (draws, posts, classes).
+
+    Raises LabError for scores that are no numbers.
+    """
+    check_finite(scores, METHODS[method], STAGES[method])
     predicted = scores.argmax(axis=-1)
     correct = predicted == truth
     all_truth = np.broadcast_to(truth, predicted.shape)
     counts = intervals.confusion(all_truth, predicted, scores.shape[-1])
     accuracy, f1 = correct.mean(axis=1), intervals.macro_f1_of(counts)
-    return Draws(method, predicted, correct, _range(accuracy), _range(f1))
+    return Draws(method, predicted, correct, _range(accuracy), _range(f1), rows)
+
+
+def wording_accuracies(zero_shot: "ZeroShotScores", truth: np.ndarray) -> np.ndarray:
+    """The accuracy of label similarity in each wording (wordings,); raises LabError for NaN."""
+    scores = zero_shot.label_similarity
+    check_finite(scores, METHODS["label_similarity"], STAGES["label_similarity"])
+    return np.asarray((scores.argmax(axis=-1) == truth).mean(axis=1))
 
 
 def evaluate_untrained(
     posts: "Posts", seed: int, baselines: "BaselineScores", zero_shot: "ZeroShotScores"
-) -> dict[str, Evaluation | Draws]:
-    """The majority class and the zero-shot methods on the test posts; trains nothing."""
-    truth = posts.truth.test
-    scores = {
-        "majority": baselines.majority,
-        "label_similarity": zero_shot.label_similarity,
-        "trained_nli": zero_shot.trained_nli,
+) -> dict[str, Method]:
+    """The majority class and the zero-shot methods on the test posts; trains nothing.
+
+    `best_wording` is the one of all wordings that gets most of these very test posts right, so what
+    is compared with it is compared with more than anybody could know beforehand.
+    """
+    truth, asked = posts.truth.test, zero_shot.asked
+    best = int(wording_accuracies(zero_shot, truth).argmax())
+    rows = None if len(asked) == len(truth) else asked
+    found: dict[str, Method] = {
+        "majority": evaluate("majority", baselines.majority, truth, seed),
+        "label_similarity": evaluate(
+            "label_similarity", zero_shot.label_similarity[0], truth, seed
+        ),
+        "best_wording": evaluate("best_wording", zero_shot.label_similarity[best], truth, seed),
+        "untrained_nli": evaluate_draws(
+            "untrained_nli", zero_shot.untrained_nli, truth[asked], rows
+        ),
     }
-    found: dict[str, Evaluation | Draws] = {
-        name: evaluate(name, array, truth, seed)
-        for name, array in scores.items()
-        if array is not None
-    }
-    return found | {
-        "untrained_nli": evaluate_draws("untrained_nli", zero_shot.untrained_nli, truth)
-    }
+    if zero_shot.trained_nli is not None:
+        found["trained_nli"] = evaluate(
+            "trained_nli", zero_shot.trained_nli, truth[asked], seed, rows
+        )
+    return found
 
 
 def evaluate_all(
@@ -144,7 +196,7 @@ def evaluate_all(
     baselines: "BaselineScores",
     zero_shot: "ZeroShotScores",
     predictions: "Predictions",
-) -> dict[str, Evaluation | Draws]:
+) -> dict[str, Method]:
     """Every method on the test posts, by method."""
     trained = {
         "tfidf_logistic": baselines.tfidf_logistic,
@@ -157,9 +209,22 @@ def evaluate_all(
     }
 
 
-def best_zero_shot(evaluations: Evaluations) -> Evaluation | Draws:
+def best_zero_shot(evaluations: Evaluations) -> Method:
     """The zero-shot method with the highest accuracy; an untrained head counts by its mean."""
-    present = [evaluations[method] for method in ZERO_SHOT if method in evaluations]
+    return _best(evaluations, ZERO_SHOT)
+
+
+def best_without_examples(evaluations: Evaluations) -> Method:
+    """The best of all that read no labelled post, the best wording and the majority class too.
+
+    The majority class is there for zero-shot that is worse than it, as with label texts in the
+    wrong order: to beat that shows nothing.
+    """
+    return _best(evaluations, (*ZERO_SHOT, "best_wording", "majority"))
+
+
+def _best(evaluations: Evaluations, methods: Sequence[str]) -> Method:
+    present = [evaluations[method] for method in methods if method in evaluations]
     return max(present, key=lambda evaluation: evaluation.accuracy.value)
 
 

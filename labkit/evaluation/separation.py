@@ -11,16 +11,24 @@ import numpy as np
 from sklearn.manifold import TSNE
 from sklearn.metrics import pairwise_distances
 
+from labkit.evaluation.finite import check_finite
+from labkit.evaluation.intervals import Estimate, bootstrap
+
 SAMPLE = 1000  # posts at most; silhouette is quadratic in them
 PERMUTATIONS = 200
 
 
 @dataclass(frozen=True)
 class Separation:
-    """Mean silhouette in [-1, 1], and its largest value over shuffled labels."""
+    """Mean silhouette in [-1, 1], and what shuffled labels of the same posts come to.
+
+    95 % of the shuffles stay below `null_95`; `p_value` is the share that reach the silhouette,
+    the observed labels counted as one of them (Phipson and Smyth 2010,
+    https://doi.org/10.2202/1544-6115.1585).
+    """
 
     silhouette: float
-    null_high: float
+    null_95: float
     p_value: float
 
 
@@ -28,23 +36,38 @@ class Separation:
 class Separations:
     """The classes before and after the fine-tune, and the t-SNE planes (rows, 2) of both.
 
-    All on the test posts with these row numbers.
+    All on the test posts with these row numbers. `gain` is how much larger the silhouette is after;
+    its interval covers the draw of the test posts.
     """
 
     before: Separation
     after: Separation
+    gain: Estimate
     rows: np.ndarray
     plane_before: np.ndarray
     plane_after: np.ndarray
 
+    @property
+    def gain_beyond_null(self) -> float:
+        """The lower end of the gain, less what 95 % of shuffled labels stay below after."""
+        return self.gain.low - max(0.0, self.after.null_95)
+
 
 def compare(before: np.ndarray, after: np.ndarray, labels: np.ndarray, seed: int) -> Separations:
-    """Measure and draw two embeddings (posts, dim) of the same posts with their class indices."""
+    """Measure and draw two embeddings (posts, dim) of the same posts with their class indices.
+
+    Raises LabError for embeddings that are no numbers.
+    """
+    check_finite(before, "embeddings before fine-tuning", "base_embeddings")
+    check_finite(after, "embeddings after fine-tuning", "predictions")
     rows = subsample(labels, seed)
-    spaces = before[rows], after[rows]
-    measured = [separation(space, labels[rows], seed) for space in spaces]
+    own, spaces = labels[rows], (before[rows], after[rows])
+    distances = [pairwise_distances(space.astype(np.float64)) for space in spaces]
+    measured = [separation(space, own, seed) for space in distances]
+    moved = np.subtract(*(silhouettes(space, own) for space in reversed(distances)))
+    gain = bootstrap(lambda drawn: moved[drawn].mean(axis=1), len(moved), seed)
     planes = [tsne(space, seed) for space in spaces]
-    return Separations(measured[0], measured[1], rows, planes[0], planes[1])
+    return Separations(measured[0], measured[1], gain, rows, planes[0], planes[1])
 
 
 def subsample(labels: np.ndarray, seed: int, size: int = SAMPLE) -> np.ndarray:
@@ -54,10 +77,10 @@ def subsample(labels: np.ndarray, seed: int, size: int = SAMPLE) -> np.ndarray:
     return np.sort(np.random.default_rng(seed).permutation(len(labels))[:size])
 
 
-def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
-    """Mean silhouette from a distance matrix (posts, posts) and class indices (posts,).
+def silhouettes(distances: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Silhouette of each post (posts,) from distances (posts, posts) and class indices (posts,).
 
-    The same as scikit-learn's `silhouette_score(metric="precomputed")`, but as two matrix
+    The same as scikit-learn's `silhouette_samples(metric="precomputed")`, but as two matrix
     products, so that hundreds of permutations of the labels cost little. Classes of one post
     count 0, as there.
     """
@@ -72,19 +95,21 @@ def silhouette(distances: np.ndarray, labels: np.ndarray) -> float:
     means[rows, index] = np.inf
     other = means.min(axis=1)
     scores = (other - own) / np.maximum(np.maximum(own, other), np.finfo(float).tiny)
-    return float(np.where(own_count > 1, scores, 0.0).mean())
+    return np.where(own_count > 1, scores, 0.0)
 
 
 def separation(
-    embeddings: np.ndarray, labels: np.ndarray, seed: int, permutations: int = PERMUTATIONS
+    distances: np.ndarray, labels: np.ndarray, seed: int, permutations: int = PERMUTATIONS
 ) -> Separation:
-    """Silhouette of `embeddings` (posts, dim) by Euclidean distance, with a permutation null."""
-    distances = pairwise_distances(embeddings.astype(np.float64))
+    """Mean silhouette from a distance matrix (posts, posts), with its own permutation null."""
     rng = np.random.default_rng(seed)
-    observed = silhouette(distances, labels)
-    null = [silhouette(distances, rng.permutation(labels)) for _ in range(permutations)]
-    exceeding = sum(value >= observed for value in null)
-    return Separation(observed, max(null), (exceeding + 1) / (permutations + 1))
+    observed = float(silhouettes(distances, labels).mean())
+    null = np.array(
+        [silhouettes(distances, rng.permutation(labels)).mean() for _ in range(permutations)]
+    )
+    exceeding = int(np.count_nonzero(null >= observed))
+    p_value = (exceeding + 1) / (permutations + 1)
+    return Separation(observed, float(np.quantile(null, 0.95)), p_value)
 
 
 def tsne(embeddings: np.ndarray, seed: int) -> np.ndarray:

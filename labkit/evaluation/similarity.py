@@ -15,21 +15,38 @@ def cosine_similarity(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.clip(similarity, -1.0, 1.0)  # rounding can leave it outside
 
 
-def pair_similarities(similarity: np.ndarray, topics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Similarities of all pairs of different sentences with the same topic, and with two."""
-    rows, columns = np.triu_indices(len(topics), k=1)
+def every_pair(sentences: int) -> np.ndarray:
+    """Which pairs (sentences, sentences) are compared: all of two different ones."""
+    return ~np.eye(sentences, dtype=bool)
+
+
+def but_paraphrases(sentences: int) -> np.ndarray:
+    """The same without the 1st and 2nd, the 3rd and 4th, and so on, which say the same."""
+    partner = np.arange(sentences) // 2
+    return np.not_equal.outer(partner, partner)
+
+
+def pair_similarities(
+    similarity: np.ndarray, topics: np.ndarray, compared: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Similarities of all compared pairs of sentences with the same topic, and with two."""
+    compared = every_pair(len(topics)) if compared is None else compared
+    rows, columns = np.nonzero(np.triu(compared, k=1))
     same = topics[rows] == topics[columns]
     return similarity[rows, columns][same], similarity[rows, columns][~same]
 
 
-def topic_gap(similarity: np.ndarray, topics: np.ndarray, seed: int) -> intervals.Estimate:
+def topic_gap(
+    similarity: np.ndarray, topics: np.ndarray, seed: int, compared: np.ndarray | None = None
+) -> intervals.Estimate:
     """Mean same-topic minus mean different-topic similarity, bootstrapped over sentences.
 
     Pairs share sentences, so sentences are resampled and not pairs; a sentence drawn twice is
     not compared with itself. A draw that has pairs of one kind only says nothing and is left out.
     """
-    same = np.equal.outer(topics, topics) & ~np.eye(len(topics), dtype=bool)
-    different = np.not_equal.outer(topics, topics)
+    compared = every_pair(len(topics)) if compared is None else compared
+    same = np.equal.outer(topics, topics) & compared
+    different = np.not_equal.outer(topics, topics) & compared
 
     def gaps(rows: np.ndarray) -> np.ndarray:
         draws = np.zeros((len(rows), len(topics)))  # how often each sentence was drawn
@@ -39,9 +56,12 @@ def topic_gap(similarity: np.ndarray, topics: np.ndarray, seed: int) -> interval
     return intervals.bootstrap(gaps, len(topics), seed)
 
 
-def nearest_topic_share(similarity: np.ndarray, topics: np.ndarray) -> float:
-    """Share of sentences whose most similar other sentence has the same topic."""
-    others = similarity - 3 * np.eye(len(topics))  # below any cosine
+def nearest_topic_share(
+    similarity: np.ndarray, topics: np.ndarray, compared: np.ndarray | None = None
+) -> float:
+    """Share of sentences whose most similar one of those compared has the same topic."""
+    compared = every_pair(len(topics)) if compared is None else compared
+    others = np.where(compared, similarity, -3.0)  # below any cosine
     return float(np.mean(topics[others.argmax(axis=1)] == topics))
 
 

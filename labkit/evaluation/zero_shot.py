@@ -3,14 +3,17 @@
 Each takes posts as token ids or texts and the wording of the labels, and returns scores
 (posts, labels) whose largest entry is the prediction.
 
-* `label_similarity`: the label whose description lies nearest to the post in embedding space.
+* `label_similarity`: the label whose description lies nearest to the post in embedding space, for
+  every wording of the labels that `labkit.evaluation.wordings` has.
 * `untrained_nli`: the entailment method of Yin et al. 2019 (https://arxiv.org/abs/1909.00161), as
   transformers' `zero-shot-classification` pipeline runs it, on a checkpoint whose NLI head was
   never trained. Its answer depends on the random draw of the head, so it is drawn many times.
 * `trained_nli`: the same method on a checkpoint with a trained NLI head.
+
+The entailment methods read every pair of a post and a label, which takes long for many of both;
+they are asked about at most `PAIRS` of them, of test posts drawn by class share.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +22,13 @@ import torch
 from torch import Tensor
 
 from labkit.data.posts import Posts
+from labkit.data.stratified import stratified_sample
 from labkit.data.tokens import encode, load_tokenizer
 from labkit.errors import LabError
+from labkit.evaluation.finite import check_finite
 from labkit.evaluation.scores import ZeroShotScores
 from labkit.evaluation.similarity import cosine_similarity
+from labkit.evaluation.wordings import wordings
 from labkit.model.batches import run_batches
 from labkit.model.checkpoints import Checkpoint, load_classifier, load_encoder, on_device
 from labkit.model.encoding import embed
@@ -36,8 +42,10 @@ if TYPE_CHECKING:
         PreTrainedTokenizerFast,
     )
 
-HYPOTHESIS = "This example is about {}."
 RANDOM_HEADS = 20
+PAIRS = 8000  # of a post and a label; about five minutes on two cores for posts of 256 tokens
+LEAST_POSTS = 100  # whatever the number of labels
+CHUNK = 128  # posts whose pairs are tokenized at a time
 
 
 def score(
@@ -47,69 +55,70 @@ def score(
     nli: Checkpoint | None,
     label_texts: Mapping[str, str],
     max_length: int,
+    seed: int,
     hardware: Hardware,
     report: Report = ignore,
 ) -> ZeroShotScores:
-    """Every method on the test posts; `embeddings` (posts, dim) are theirs by the base model."""
+    """Every method on the test posts; `embeddings` (posts, dim) are theirs by the base model.
+
+    `seed` draws the posts of the entailment methods where there are too many for them. Raises LabError for embeddings that are no numbers.
+    """
+    check_finite(embeddings, "embeddings of the test posts", "base_embeddings")
     device = torch_device(hardware)
-    texts = list(posts.test["text"])
-    names = [wording(label, label_texts) for label in posts.labels]
+    rows = asked(posts.truth.test, len(posts.labels), seed)
+    texts = list(posts.test.select(rows)["text"])
+    worded = wordings(posts.labels, label_texts)
     tokenizer = load_tokenizer(base.folder)
     similarity = label_similarity(
-        embeddings, on_device(load_encoder(base.folder), device), tokenizer, names
+        embeddings, on_device(load_encoder(base.folder), device), tokenizer, worded
     )
     model: Any = on_device(load_classifier(base.folder, ("0", "1")), device)
-    heads = untrained_nli(model, tokenizer, texts, names, max_length, report=report)
+    heads = untrained_nli(model, tokenizer, texts, worded[0], max_length, report=report)
     if nli is None:
-        return ZeroShotScores(similarity, heads)
+        return ZeroShotScores(worded, similarity, rows, heads)
     model = on_device(load_classifier(nli.folder), device)
     tokenizer = load_tokenizer(nli.folder)
-    trained = trained_nli(model, tokenizer, texts, names, max_length, report)
-    return ZeroShotScores(similarity, heads, trained)
+    trained = trained_nli(model, tokenizer, texts, worded[0], max_length, report)
+    return ZeroShotScores(worded, similarity, rows, heads, trained)
 
 
-def wording(label: str, given: Mapping[str, str]) -> str:
-    """The label as zero-shot methods read it: as given, else its name made readable.
-
-    `sci.space` becomes `sci space`, `creditCard_lost` becomes `credit Card lost`.
-    """
-    if label in given:
-        return given[label]
-    return " ".join(re.sub(r"[\W_]+|(?<=[a-z])(?=[A-Z])", " ", label).split()) or label
-
-
-def hypotheses(label_texts: Sequence[str]) -> list[str]:
-    """One sentence for each label that claims the label of a post."""
-    return [HYPOTHESIS.format(text) for text in label_texts]
+def asked(truth: np.ndarray, labels: int, seed: int) -> np.ndarray:
+    """Sorted rows of the posts, with class indices `truth`, that the entailment methods read."""
+    size = min(len(truth), max(PAIRS // labels, LEAST_POSTS))
+    (rows,) = stratified_sample(truth, (size,), seed)
+    return np.sort(rows)
 
 
 def label_similarity(
     post_embeddings: np.ndarray,
     encoder: "DistilBertModel",
     tokenizer: "PreTrainedTokenizerFast",
-    label_texts: Sequence[str],
+    worded: Sequence[Sequence[str]],
 ) -> np.ndarray:
-    """Cosine similarity (posts, labels) of each post and each label's hypothesis."""
+    """Cosine similarity (wordings, posts, labels) of each post and each label's sentence."""
     max_length = encoder.config.max_position_embeddings
-    described = embed(encoder, encode(tokenizer, hypotheses(label_texts), max_length))
-    return cosine_similarity(post_embeddings, described)
+    sentences = sorted({sentence for wording in worded for sentence in wording})
+    described = embed(encoder, encode(tokenizer, sentences, max_length))
+    similarity = cosine_similarity(post_embeddings, described).astype(np.float32)
+    columns = {sentence: column for column, sentence in enumerate(sentences)}
+    return np.stack([similarity[:, [columns[text] for text in wording]] for wording in worded])
 
 
 def untrained_nli(
     model: "DistilBertForSequenceClassification",
     tokenizer: "PreTrainedTokenizerFast",
     texts: Sequence[str],
-    label_texts: Sequence[str],
+    claims: Sequence[str],
     max_length: int,
     heads: int = RANDOM_HEADS,
     report: Report = ignore,
 ) -> np.ndarray:
     """Softmax scores (heads, posts, labels) of an NLI head drawn anew from seeds 0, 1, 2, ...
 
-    Each post-hypothesis pair is encoded once; only the head on top changes. `model` ends up with
-    the head of the last seed.
+    Each pair of a post and a label's claim is encoded once; only the head on top changes. `model`
+    ends up with the head of the last seed.
     """
-    states = encode_pairs(model, tokenizer, texts, label_texts, max_length, report)
+    states = encode_pairs(model, tokenizer, texts, claims, max_length, report)
     # Without an "entailment" label the pipeline falls back to the last output; so does this.
     return np.stack(
         [score_pairs(draw_head(model, seed), states, entailment=-1) for seed in range(heads)]
@@ -120,12 +129,12 @@ def trained_nli(
     model: "DistilBertForSequenceClassification",
     tokenizer: "PreTrainedTokenizerFast",
     texts: Sequence[str],
-    label_texts: Sequence[str],
+    claims: Sequence[str],
     max_length: int,
     report: Report = ignore,
 ) -> np.ndarray:
     """Softmax scores (posts, labels) of the entailment logits of a trained NLI checkpoint."""
-    states = encode_pairs(model, tokenizer, texts, label_texts, max_length, report)
+    states = encode_pairs(model, tokenizer, texts, claims, max_length, report)
     return score_pairs(model, states, entailment_index(model.config.label2id))
 
 
@@ -141,15 +150,16 @@ def encode_pairs(
     model: "DistilBertForSequenceClassification",
     tokenizer: "PreTrainedTokenizerFast",
     texts: Sequence[str],
-    label_texts: Sequence[str],
+    claims: Sequence[str],
     max_length: int,
     report: Report = ignore,
 ) -> np.ndarray:
-    """The encoder's [CLS] states (posts, labels, dim) for every post-hypothesis pair.
+    """The encoder's [CLS] states (posts, labels, dim) for every post with every claim.
+
+    They are all that a head reads, and all that is kept.
 
     Raises LabError where `max_length` leaves no room for a post beside a hypothesis.
     """
-    claims = hypotheses(label_texts)
     whole = encode(tokenizer, claims, model.config.max_position_embeddings)
     for claim, ids in zip(claims, whole, strict=True):
         if len(ids) + 2 > max_length:  # the post's own [SEP], and one token of it
@@ -157,19 +167,23 @@ def encode_pairs(
                 f"--lab-max-length {max_length}: no room for a post beside the {len(ids)} tokens "
                 f"of {claim!r}; raise it, or word the label shorter with --lab-label-text"
             )
-    sequences = encode(
-        tokenizer,
-        [text for text in texts for _ in claims],
-        max_length,
-        pairs=[claim for _ in texts for claim in claims],
-    )
 
     def forward(ids: Tensor, mask: Tensor) -> tuple[Tensor]:
         return (model.distilbert(ids, attention_mask=mask).last_hidden_state[:, 0],)
 
-    pad_id = tokenizer.pad_token_id
-    (states,) = run_batches(forward, sequences, pad_id, model.device, report)
-    return states.reshape(len(texts), len(claims), -1)
+    pad_id, parts = tokenizer.pad_token_id, []
+    for start in range(0, len(texts), CHUNK):
+        chunk = texts[start : start + CHUNK]
+        sequences = encode(
+            tokenizer,
+            [text for text in chunk for _ in claims],
+            max_length,
+            pairs=[claim for _ in chunk for claim in claims],
+        )
+        (states,) = run_batches(forward, sequences, pad_id, model.device)
+        parts.append(states.reshape(len(chunk), len(claims), -1))
+        report(min(1.0, (start + CHUNK) / len(texts)))
+    return np.concatenate(parts)
 
 
 def draw_head(

@@ -55,14 +55,18 @@ def run_batches(
     `forward` returns tensors whose first axis is the batch; the result holds one float32 array
     for each, with as many rows as there are sequences.
     """
-    rows: list[int] = []
-    parts: list[tuple[np.ndarray, ...]] = []
+    arrays: tuple[np.ndarray, ...] = ()
+    done = 0
     with torch.inference_mode():
         for batch in budget_batches([len(sequence) for sequence in sequences]):
             ids, mask = pad([sequences[i] for i in batch], pad_id)
             outputs = forward(ids.to(device), mask.to(device))
-            parts.append(tuple(output.float().cpu().numpy() for output in outputs))
-            rows += batch
-            report(len(rows) / len(sequences))
-    order = np.argsort(rows)
-    return tuple(np.concatenate(column)[order] for column in zip(*parts, strict=True))
+            # Written into arrays of their own: a slice would keep the whole output in memory.
+            arrays = arrays or tuple(
+                np.empty((len(sequences), *output.shape[1:]), np.float32) for output in outputs
+            )
+            for array, output in zip(arrays, outputs, strict=True):
+                array[batch] = output.float().cpu().numpy()
+            done += len(batch)
+            report(done / len(sequences))
+    return arrays

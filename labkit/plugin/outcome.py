@@ -1,18 +1,23 @@
 """What became of the tests, and of the run as a whole."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from labkit.plugin.options import REPORT_ONLY
 from labkit.plugin.session import LabSession, TestResult
+from labkit.plugin.stash import REPORTS
 from labkit.plumbing.files import write_files
-from labkit.plumbing.results import plain
+from labkit.plumbing.results import plain, rebuild
 from labkit.runs import history
 from labkit.runs.history import Record
 
-REPORT_ONLY = "--lab-report-only"
-NOT_PINNED = pytest.StashKey[str]()
+if TYPE_CHECKING:
+    from labkit.runs.post_by_post import Kept
 
 
 def result_of(report: pytest.TestReport) -> TestResult:
@@ -39,15 +44,9 @@ def result_of(report: pytest.TestReport) -> TestResult:
     )
 
 
-class Results:
-    """Keeps what becomes of each test; under xdist in the controller as well."""
-
-    def __init__(self, session: LabSession) -> None:
-        self.session = session
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if report.when == "call" or not report.passed:
-            self.session.tests.append(result_of(report))
+def results(config: pytest.Config) -> list[TestResult]:
+    """What became of each test so far."""
+    return [result_of(report) for report in config.stash[REPORTS].seen]
 
 
 def finish(config: pytest.Config, session: LabSession) -> str:
@@ -57,15 +56,69 @@ def finish(config: pytest.Config, session: LabSession) -> str:
     """
     from labkit.release.lineage import commit
     from labkit.report import page
+    from labkit.runs import post_by_post
 
+    kept = session.kept or predictions_of(session)
+    if session.baseline and kept:
+        asked = Path(config.invocation_params.dir, config.option.lab_compare)
+        places = (asked.parent, session.reports)
+        session.flips = post_by_post.against(
+            session.baseline, kept, session.lab.posts, session.tolerances, places
+        )
     page.write(session, session.folder)
     names = ("answers.json", "summary.md", page.PAGE)
     if not session.answers:
         return ""
     record = session.record(session.passed, commit(config.invocation_params.dir))
+    if kept:
+        record = replace(record, predictions=kept.save(session.reports))
     record.append(session.reports)
-    session.track([session.folder / name for name in names])
-    return "" if config.option.lab_pin is None else pin(record, pin_file(config, session.reports))
+    track(session, [session.folder / name for name in names])
+    if config.option.lab_pin is None:
+        return ""
+    reason = pin(record, pin_file(config, session.reports))
+    if kept and not reason:
+        kept.save(pin_file(config, session.reports).parent)
+    return reason
+
+
+def predictions_of(session: LabSession) -> "Kept | None":
+    """The answers to the test posts, where this very process has asked the model for them."""
+    from labkit.runs import post_by_post
+
+    asked = "lab" in vars(session) and "predictions" in session.lab.entries
+    return post_by_post.of(session.lab) if asked else None
+
+
+def send_predictions(session: LabSession) -> Any:
+    """What a pytest-xdist worker sends to the controller of them: builtin types only."""
+    return plain(predictions_of(session))
+
+
+def take_predictions(session: LabSession, sent: Any) -> None:
+    """Take in what a worker sent."""
+    if sent:
+        from labkit.runs.post_by_post import Kept
+
+        session.kept = rebuild(Kept, sent)
+
+
+def track(session: LabSession, files: Sequence[Path]) -> None:
+    """Give the tracker, where there is one, what the run measured and left behind."""
+    if session.tracker is None:
+        return
+    if "saved_model" in session.stages:
+        files = [session.model, *files]
+    measured = {
+        f"lab/{exercise}/{name}": float(value)
+        for exercise, values in session.values.items()
+        for name, value in values.items()
+        if isinstance(value, int | float)
+    }
+    for result in session.gates:
+        measured[f"gates/{result.gate.name}"] = float(result.holds)
+    trained = session.lab.fine_tuned.history if "fine_tuned" in session.stages else None
+    session.tracker.finish(session.config, trained, measured, files)
 
 
 def pin_file(config: pytest.Config, reports: Path) -> Path:

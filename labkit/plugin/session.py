@@ -1,21 +1,19 @@
 """One run of the lab inside pytest: its settings, its stages, its answers, its verdict.
 
-The plugin's hooks are thin and ask here; nothing below knows of pytest but the key of its stash.
+The plugin's hooks are thin and ask here; nothing below knows of pytest.
 """
 
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from labkit.config import LabConfig
 from labkit.evaluation.gates import GateResult
-from labkit.exercises import EXERCISES
+from labkit.plugin.registry import BUILT_IN, Registry
 from labkit.plumbing.progress import Progress
 from labkit.runs import history
 from labkit.runs.history import Comparison, Record
@@ -24,6 +22,7 @@ from labkit.runs.tracking import Run as TrackedRun
 if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
     from labkit.report.answer import Answer
+    from labkit.runs.post_by_post import Kept, Shown
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,9 @@ class LabSession:
 
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
     them; an exercise whose stages failed is asked and not answered. `modules` are the files of
-    their tests. `limits` are the thresholds by gate name; `baseline` is the run to compare with.
+    their tests. `registry` has what can be asked, `limits` the thresholds by gate name; `baseline`
+    is the run to compare with, `kept` this run's answers to its test posts, `flips` what comparing
+    these with the baseline's gave.
     """
 
     config: LabConfig
@@ -68,8 +69,11 @@ class LabSession:
     fresh: bool
     progress: Progress
     tracker: TrackedRun | None = None
+    registry: Registry = BUILT_IN
     limits: Mapping[str, float] = field(default_factory=dict)
     baseline: Record | None = None
+    kept: "Kept | None" = None
+    flips: "Shown | None" = None
     remarks: tuple[str, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
@@ -93,14 +97,24 @@ class LabSession:
 
         With the one about the saved model, that model is put into the reports folder.
         """
-        from labkit.answers import answer, stages_of
+        from labkit.answers import measure, own_metrics
         from labkit.release.model_folder import publish
 
         if exercise not in self.answers:
-            self.answers[exercise] = answer(exercise, self.lab, self.limits)
-            if "saved_model" in stages_of(exercise) and not self.measures_its_own:
+            measured = measure(self.registry.exercises[exercise], self.lab)
+            if own := self.registry.own_metrics_of(exercise):
+                measured = own_metrics.added_to(measured, own, self.lab)
+            self.answers[exercise] = measured.judged(self.limits, self.registry.gates)
+            if "saved_model" in self.stages_of(exercise) and not self.measures_its_own:
                 publish(self.lab.saved_model, self.model)
         return self.answers[exercise]
+
+    def stages_of(self, exercise: str) -> list[str]:
+        """The stages that an exercise's answer takes, by name."""
+        from labkit.answers import own_metrics, stages_of
+
+        own = own_metrics.STAGES if self.registry.own_metrics_of(exercise) else ()
+        return [*stages_of(self.registry.exercises[exercise]), *own]
 
     @cached_property
     def commit(self) -> str | None:
@@ -144,7 +158,8 @@ class LabSession:
     @property
     def unanswered(self) -> list[str]:
         """Exercises that were asked for and have no answer, in order."""
-        return [e.id for e in EXERCISES if e.id in self.asked and e.id not in self.answers]
+        asked = [name for name in self.registry.exercises if name in self.asked]
+        return [name for name in asked if name not in self.answers]
 
     @property
     def gates(self) -> list[GateResult]:
@@ -171,7 +186,10 @@ class LabSession:
         """This run against the baseline, where there is one."""
         if self.baseline is None:
             return None
-        return history.compare(self.baseline, self.values, self.description, self.tolerances)
+        metrics = self.registry.metrics
+        return history.compare(
+            self.baseline, self.values, self.description, self.tolerances, metrics
+        )
 
     @property
     def regressions(self) -> tuple[history.Change, ...]:
@@ -247,26 +265,9 @@ class LabSession:
                 stages[name] = Stage(entry.reused, entry.seconds, entry.created)
         return stages
 
-    def track(self, files: Sequence[Path]) -> None:
-        """Give the tracker, where there is one, what the run measured and left behind."""
-        if self.tracker is None:
-            return
-        if "saved_model" in self.stages:
-            files = [self.model, *files]
-        measured = {
-            f"lab/{exercise}/{name}": float(value)
-            for exercise, values in self.values.items()
-            for name, value in values.items()
-            if isinstance(value, int | float)
-        }
-        for result in self.gates:
-            measured[f"gates/{result.gate.name}"] = float(result.holds)
-        trained = self.lab.fine_tuned.history if "fine_tuned" in self.stages else None
-        self.tracker.finish(self.config, trained, measured, files)
-
     def in_order(self) -> list["Answer"]:
         """The answers in the order of the exercises."""
-        return [self.answers[e.id] for e in EXERCISES if e.id in self.answers]
+        return [self.answers[name] for name in self.registry.exercises if name in self.answers]
 
     def pack(self) -> dict[str, Any]:
         """What a pytest-xdist worker sends to the controller: builtin types only."""
@@ -292,6 +293,3 @@ class LabSession:
         for name, stage in packed["stages"].items():
             if name not in self.absorbed or not stage["reused"]:
                 self.absorbed[name] = rebuild(Stage, stage)
-
-
-SESSION = pytest.StashKey[LabSession]()

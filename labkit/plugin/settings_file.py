@@ -3,6 +3,7 @@
 import csv
 import difflib
 import io
+import os
 import tomllib
 from argparse import ArgumentTypeError
 from collections.abc import Mapping
@@ -12,6 +13,7 @@ from typing import Any
 from labkit.config import is_path
 from labkit.errors import LabError
 from labkit.plugin.options import OPTIONS, PATHS, Option
+from labkit.plumbing.reading import read_text
 
 KINDS = {
     str: "text in quotes",
@@ -30,7 +32,7 @@ def find(root: Path, asked: str | None) -> Path | None:
             raise LabError(f"--lab-config {asked}: there is no such file")
         return path
     path = root / "pyproject.toml"
-    return path if path.is_file() and "labkit" in _load(path).get("tool", {}) else None
+    return path if path.is_file() and "labkit" in _tool(_load(path)) else None
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -40,7 +42,9 @@ def read(path: Path) -> dict[str, Any]:
     Raises LabError, with the valid names, for anything that is no setting.
     """
     document = _load(path)
-    table = document["tool"].get("labkit", {}) if "tool" in document else document
+    table = _tool(document).get("labkit", {}) if "tool" in document else document
+    if not isinstance(table, dict):
+        raise LabError(f"{path}: labkit takes a table, not {table!r:.80}")
     known = {option.toml: option for option in OPTIONS}
     settings = {}
     for key, value in table.items():
@@ -56,14 +60,20 @@ def read(path: Path) -> dict[str, Any]:
 
 def _load(path: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return tomllib.loads(read_text(path))
+    except (OSError, ValueError, RecursionError) as error:  # ValueError: also of tomllib
         raise LabError(f"{path}: is not valid TOML: {error}") from None
+
+
+def _tool(document: dict[str, Any]) -> dict[str, Any]:
+    """The table `tool` of a TOML document; empty where there is none."""
+    tool = document.get("tool")
+    return tool if isinstance(tool, dict) else {}
 
 
 def _value(path: Path, option: Option, value: Any) -> Any:
     if not _fits(value, option.kind):
-        raise LabError(f"{path}: {option.toml} takes {KINDS[option.kind]}, not {value!r}")
+        raise LabError(f"{path}: {option.toml} takes {KINDS[option.kind]}, not {value!r:.80}")
     try:
         if isinstance(value, Mapping):
             return dict(option.parse(f"{name}={_text(item)}") for name, item in value.items())
@@ -92,6 +102,9 @@ def _text(value: Any) -> str:
 
 
 def _from_folder(folder: Path, value: str) -> str:
-    """A path as seen from `folder`; a Hub id stays what it is."""
-    beside = folder / Path(value).expanduser()
-    return str(beside) if is_path(value) or beside.exists() else value
+    """A path in `folder` as seen from here; a Hub id stays what it is, an absolute path too."""
+    path = Path(value).expanduser()
+    if path.is_absolute() or not (is_path(value) or (folder / path).exists()):
+        return value
+    seen = os.path.relpath(folder / path)
+    return seen if is_path(seen) or Path(seen).exists() else f"./{seen}"

@@ -4,12 +4,13 @@ import sys
 import textwrap
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
+from labkit.errors import visible
 from labkit.evaluation.gates import GateResult
-from labkit.exercises import BY_ID, stage_words
+from labkit.exercises import stage_words
 from labkit.plugin.session import LabSession
 from labkit.plumbing.progress import duration
 
@@ -72,6 +73,7 @@ class TerminalProgress:
 
     def say(self, line: str) -> None:
         """A line that stays, below what pytest has written."""
+        line = visible(line)
         with self._uncaptured():
             if reporter := self._reporter():
                 reporter.ensure_newline()
@@ -88,7 +90,7 @@ class TerminalProgress:
         if reporter is not None and self._is_live():
             with self._uncaptured():
                 reporter.ensure_newline()
-                reporter.write_raw(CLEAR + line[:WIDTH], flush=True)
+                reporter.write_raw(CLEAR + visible(line)[:WIDTH], flush=True)
 
 
 def header(session: LabSession) -> list[str]:
@@ -108,23 +110,56 @@ def header(session: LabSession) -> list[str]:
     return [wrapped for line in lines for wrapped in _wrap(f"lab: {line}", "     ")]
 
 
+def nothing_asked(typed: Sequence[str]) -> str:
+    """What to say where options of the lab were typed and no test asked for it."""
+    return (
+        f"lab: nothing was measured, whatever {', '.join(typed)} may ask: no test that ran takes "
+        "a fixture of the lab; `labkit init FOLDER` writes the six exercises"
+    )
+
+
+def write_outcome(
+    reporter: "pytest.TerminalReporter", session: LabSession, not_pinned: str, not_written: str
+) -> None:
+    """Answers, verdict, comparison, and where the report lies."""
+    count = len(session.asked)
+    reporter.section(f"{count} question{'s' * (count != 1)}, measured")
+    lines = (
+        *answer_table(session, reporter.verbosity),
+        *verdict_lines(session),
+        *skip_lines(session),
+        *comparison_lines(session),
+    )
+    for line, markup in lines:
+        reporter.write_line(line, **markup)
+    if not_pinned:
+        reporter.write_line(f"not pinned as the baseline: {not_pinned}", red=True)
+    if not_written:
+        reporter.write_line(f"no report was written: {not_written}", red=True)
+        return
+    for line, markup in closing_lines(session):
+        reporter.write_line(line, **markup)
+
+
 def answer_table(session: LabSession, verbosity: int) -> Iterator[Line]:
     """The answers with their gates, side by side; with `-v` in full, with `-q` only the answers."""
     widest = max((len(_gate(gate)) for gate in session.gates), default=0)
     left = max(24, min(44, WIDTH - 3 - GAP - widest))
     for answer in session.in_order():
-        exercise = BY_ID[answer.exercise]
+        exercise = session.registry.exercises[answer.exercise]
         if verbosity > 0:
             yield from _in_full(exercise.number, exercise.question, answer.sentence)
             yield from ((f"   {_gate(gate)}", _colour(gate.holds)) for gate in answer.gates)
             yield "", {}
         elif verbosity < 0:
             mark = "ok  " if answer.holds else "FAIL"
-            yield f"{exercise.number}  {mark} {answer.headline}"[:WIDTH], _colour(answer.holds)
+            headline = visible(answer.headline)
+            yield f"{exercise.number}  {mark} {headline}"[:WIDTH], _colour(answer.holds)
         else:
             yield from _side_by_side(exercise.number, answer.headline, answer.gates, left)
     for name in session.unanswered:
-        yield f"{BY_ID[name].number}  FAIL not answered: {BY_ID[name].title}", _colour(False)
+        exercise = session.registry.exercises[name]
+        yield f"{exercise.number}  FAIL not answered: {exercise.title}", _colour(False)
 
 
 def verdict_lines(session: LabSession) -> Iterator[Line]:
@@ -143,14 +178,18 @@ def comparison_lines(session: LabSession) -> Iterator[Line]:
         return
     baseline = session.comparison.baseline
     for remark in session.remarks:
-        yield remark, {"yellow": True}
-    yield f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):", {"bold": True}
+        yield visible(remark), {"yellow": True}
+    against = f"against run {baseline.run} (commit {baseline.commit or 'unknown'}):"
+    yield visible(against), {"bold": True}
     for change in session.comparison.changes:
         for line in _wrap(f"   {change.shown}", "      "):
             yield line, _colour(not change.regressed) if change.regressed else {}
     for difference in session.comparison.differences:
         for line in _wrap(f"   not the same {difference}", "      "):
             yield line, {"yellow": True}
+    for sentence in session.flips.sentences if session.flips else ():
+        for line in _wrap(f"   {sentence}", "      "):
+            yield line, {}
 
 
 def skip_lines(session: LabSession) -> Iterator[Line]:
@@ -182,7 +221,7 @@ def _side_by_side(
     number: int, headline: str, gates: tuple[GateResult, ...], left: int
 ) -> Iterator[Line]:
     """The headline wrapped in the left column, one gate to a line in the right one."""
-    words = textwrap.wrap(headline, left)
+    words = textwrap.wrap(visible(headline), left)
     for row in range(max(len(words), len(gates))):
         label = f"{number}" if row == 0 else ""
         text = words[row] if row < len(words) else ""
@@ -204,4 +243,4 @@ def _colour(holds: bool) -> dict[str, bool]:
 
 
 def _wrap(text: str, rest: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=rest)
+    return textwrap.wrap(visible(text), WIDTH, subsequent_indent=rest)

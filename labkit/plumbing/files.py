@@ -8,13 +8,36 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from filelock import FileLock
 
+from labkit.errors import LabError
+
 # Of Linux's renameat2, https://man7.org/linux/man-pages/man2/rename.2.html
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
+SPACE = 2**16  # bytes that must be left on a disk
+
+
+def check_writable(folder: Path, names: Iterable[str] = ()) -> None:
+    """Raise LabError unless `folder`, and in it files of these `names`, can be written.
+
+    Nothing of it stays, so that a run that is refused leaves no folder behind.
+    """
+    for path in (folder / name for name in names):
+        if path.is_dir() and not path.is_symlink():
+            raise LabError(f"{path}: is a folder, where a file is to be written")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise LabError(f"{path}: cannot be written to")
+    there = next((path for path in (folder, *folder.absolute().parents) if path.exists()), folder)
+    if folder.is_symlink() and there != folder:
+        raise LabError(f"{folder}: cannot be written to: is a link that leads nowhere")
+    try:
+        with tempfile.TemporaryFile(dir=there) as file:
+            file.write(bytes(SPACE))
+    except OSError as error:
+        raise LabError(f"{folder}: cannot be written to: {error.strerror or error}") from None
 
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> None:

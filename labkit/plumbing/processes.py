@@ -33,10 +33,19 @@ class Place:
 
 
 def place() -> Place:
-    """As the launcher's environment says; alone where there is no launcher."""
+    """As the launcher's environment says; alone where there is no launcher.
+
+    Raises LabError where no launcher can have said so.
+    """
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     values = [os.environ.get(name, "") for name in names]
-    return Place(*map(int, values)) if all(value.isdecimal() for value in values) else Place()
+    if not all(value.isdecimal() and len(value) < 10 for value in values):
+        return Place()
+    here = Place(*map(int, values))
+    if not (here.rank < here.count and here.local_rank < here.local_count <= here.count):
+        said = ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+        raise LabError(f"{said}: no launcher numbers its processes so; unset these variables")
+    return here
 
 
 def left_alone() -> bool:
@@ -73,6 +82,14 @@ def together(device: str) -> Iterator[None]:
         torch.cuda.set_device(here.local_rank)
     yield
     torch.distributed.destroy_process_group()
+
+
+def wait_for_all() -> None:
+    """Wait until every process has come here; alone, go on."""
+    if place().count > 1:
+        import torch
+
+        torch.distributed.barrier()
 
 
 def tell(key: str | None) -> str | None:

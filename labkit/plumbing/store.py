@@ -19,8 +19,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from labkit.plumbing.digests import file_digest, fingerprint
 from labkit.plumbing.progress import Progress, Silent
 
@@ -102,6 +100,8 @@ class Store:
 
     @contextmanager
     def _locked(self, stage: str, key: str) -> Iterator[None]:
+        from filelock import FileLock, Timeout  # when a stage is computed, and not before
+
         lock = FileLock(self.root / stage / f"{key}.lock")
         try:
             lock.acquire(timeout=0.2)

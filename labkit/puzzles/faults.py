@@ -7,12 +7,13 @@ writes them into the folder `work`.
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labkit import lab
+from labkit.lab import GRAPH
 from labkit.puzzles.subject import LABELS, USUAL_RATE
 
 if TYPE_CHECKING:
@@ -20,10 +21,10 @@ if TYPE_CHECKING:
 
     from labkit.data.posts import Posts
     from labkit.model.checkpoints import Checkpoint
-    from labkit.plumbing.runner import Call
     from labkit.training.history import FineTuned
 
 Tensors = Any  # by name
+Stage = Callable[..., Any]
 
 
 @dataclass(frozen=True)
@@ -42,13 +43,23 @@ def relabelled(split: "datasets.Dataset", labels: np.ndarray) -> "datasets.Datas
     return split.remove_columns("label").add_column("label", labels.tolist()).cast(features)
 
 
+def instead(name: str, change: Callable[[Stage, dict[str, Any]], Any]) -> dict[str, Stage]:
+    """A function in the place of a stage, with its parameters.
+
+    `change` takes what computes the stage, and its inputs by name.
+    """
+    stage = GRAPH[name].function
+
+    @wraps(stage)
+    def changed(**inputs: Any) -> Any:
+        return change(stage, inputs)
+
+    return {name: changed}
+
+
 def of_posts(change: Callable[["Posts"], "Posts"]) -> Fault:
     """The posts, changed after they were split."""
-
-    def posts(data_files: Any, selection: Any, given: Any, call: "Call") -> "Posts":
-        return change(lab.posts(data_files, selection, given, call))
-
-    return Fault(stages={"posts": posts})
+    return Fault(stages=instead("posts", lambda stage, inputs: change(stage(**inputs))))
 
 
 def shuffled_labels(_: Path) -> Fault:
@@ -100,17 +111,18 @@ def wrong_test_labels(_: Path) -> Fault:
     return of_posts(change)
 
 
-def usual_sweep(
-    given: Any, base: Any, tokens: Any, recipe: Any, split_seed: Any, hardware: Any, call: "Call"
-) -> Any:
+def usual_sweep(stage: Stage, inputs: dict[str, Any]) -> Any:
     """The small trainings of the usual recipe, whatever the recipe is."""
-    usual = replace(recipe, learning_rate=USUAL_RATE, epochs=3)
-    return lab.sweep(given, base, tokens, usual, split_seed, hardware, call)
+    usual = replace(inputs["recipe"], learning_rate=USUAL_RATE, epochs=3)
+    return stage(**{**inputs, "recipe": usual})
+
+
+USUAL_SWEEP = instead("sweep", usual_sweep)
 
 
 def rate_too_large(_: Path) -> Fault:
     """The learning rate is two hundred times too large."""
-    return Fault(recipe={"learning_rate": 0.6}, stages={"sweep": usual_sweep})
+    return Fault(recipe={"learning_rate": 0.6}, stages=USUAL_SWEEP)
 
 
 def rate_too_small(_: Path) -> Fault:
@@ -143,7 +155,7 @@ def learned_by_heart(_: Path) -> Fault:
         return replace(posts, train=relabelled(train, labels))
 
     fault = of_posts(change)
-    return replace(fault, recipe={"epochs": 40}, stages={**fault.stages, "sweep": usual_sweep})
+    return replace(fault, recipe={"epochs": 40}, stages={**fault.stages, **USUAL_SWEEP})
 
 
 def rewritten(folder: Path, to: Path, change: Callable[[Tensors], None]) -> Path:
@@ -169,40 +181,32 @@ def base_model_not_pretrained(work: Path) -> Fault:
         noise = torch.Generator().manual_seed(1)
         tensors[name] = 0.02 * torch.randn(tensors[name].shape, generator=noise)
 
-    def base(pretrained: "Checkpoint") -> "Checkpoint":
+    def base(stage: Stage, inputs: dict[str, Any]) -> "Checkpoint":
         from labkit.model.checkpoints import digest_files
 
-        folder = rewritten(pretrained.folder, work / "base", change)
-        return replace(pretrained, folder=folder, files=digest_files(folder))
+        published = stage(**inputs)
+        folder = rewritten(published.folder, work / "base", change)
+        return replace(published, folder=folder, files=digest_files(folder))
 
-    return Fault(stages={"base": base})
+    return Fault(stages=instead("base", base))
 
 
-def of_model(work: Path, change: Callable[[Tensors, Tensors], None]) -> Fault:
-    """The fine-tuned model, changed once it is trained; `change` takes its tensors and those of
-    the base model."""
+def of_model(work: Path, change: Callable[[Tensors], None]) -> Fault:
+    """The fine-tuned model, its tensors changed once it is trained."""
 
-    def fine_tuned(
-        given: Any, base: Any, tokens: Any, recipe: Any, hardware: Any, call: "Call"
-    ) -> "FineTuned":
-        from safetensors.torch import load_file
-
-        from labkit.model.checkpoints import WEIGHTS
-
+    def fine_tuned(stage: Stage, inputs: dict[str, Any]) -> "FineTuned":
         (work / "trained").mkdir(exist_ok=True)
-        own = replace(call, folder=work / "trained")
-        trained = lab.fine_tuned(given, base, tokens, recipe, hardware, own)
-        original = load_file(base.folder / WEIGHTS)
-        folder = rewritten(trained.folder, work / "changed", lambda own: change(own, original))
-        return replace(trained, folder=folder)
+        own = replace(inputs["call"], folder=work / "trained")
+        trained = stage(**{**inputs, "call": own})
+        return replace(trained, folder=rewritten(trained.folder, work / "changed", change))
 
-    return Fault(stages={"fine_tuned": fine_tuned})
+    return Fault(stages=instead("fine_tuned", fine_tuned))
 
 
 def swapped_outputs(work: Path) -> Fault:
     """The model's two outputs have changed places after training."""
 
-    def change(tensors: Tensors, _: Tensors) -> None:
+    def change(tensors: Tensors) -> None:
         for name in ("classifier.weight", "classifier.bias"):
             tensors[name] = tensors[name].flip(0).contiguous()
 
@@ -212,12 +216,23 @@ def swapped_outputs(work: Path) -> Fault:
 def encoder_not_trained(work: Path) -> Fault:
     """Only the head was kept of the training; the encoder is the base model's."""
 
-    def change(tensors: Tensors, original: Tensors) -> None:
+    def change(tensors: Tensors) -> None:
+        from safetensors.torch import load_file
+
+        from labkit.model.checkpoints import WEIGHTS
+
+        original = load_file(found[-1].folder / WEIGHTS)
         for name in tensors:
             if name.startswith("distilbert."):
                 tensors[name] = original[name.removeprefix("distilbert.")]
 
-    return of_model(work, change)
+    def base(stage: Stage, inputs: dict[str, Any]) -> "Checkpoint":
+        found.append(stage(**inputs))
+        return found[-1]
+
+    found: list[Any] = []
+    fault = of_model(work, change)
+    return replace(fault, stages={**fault.stages, **instead("base", base)})
 
 
 def damaged_weights(work: Path) -> Fault:
@@ -226,37 +241,39 @@ def damaged_weights(work: Path) -> Fault:
     def change(tensors: Tensors) -> None:
         tensors["pre_classifier.weight"] *= 1.1
 
-    def reload_difference(saved_model: Path, fine_tuned: Any, tokens: Any, hardware: Any) -> float:
-        damaged = rewritten(saved_model, work / "damaged", change)
-        return lab.reload_difference(damaged, fine_tuned, tokens, hardware)
+    def reload_difference(stage: Stage, inputs: dict[str, Any]) -> float:
+        damaged = rewritten(inputs["saved_model"], work / "damaged", change)
+        return stage(**{**inputs, "saved_model": damaged})
 
-    return Fault(stages={"reload_difference": reload_difference})
+    return Fault(stages=instead("reload_difference", reload_difference))
 
 
 def mask_ignored(_: Path) -> Fault:
     """The model looks at padding as if it were text."""
 
-    def behaviours(
-        fine_tuned: Any, posts: Any, max_length: Any, seed: Any, hardware: Any, call: "Call"
-    ) -> Any:
+    def behaviours(_: Stage, inputs: dict[str, Any]) -> Any:
         import torch
 
         from labkit.data.tokens import encode, load_tokenizer
-        from labkit.evaluation.behaviour import behaviours_of, examine_all
+        from labkit.evaluation.behaviour import behaviours_of
+        from labkit.evaluation.search import beginnings_of, examine_all
         from labkit.model.batches import pad
         from labkit.model.checkpoints import load_classifier
 
-        model: Any = load_classifier(fine_tuned.folder)
-        tokenizer = load_tokenizer(fine_tuned.folder)
+        folder, posts = inputs["fine_tuned"].folder, inputs["posts"]
+        limit, seed = inputs["max_length"], inputs["seed"]
+        model: Any = load_classifier(folder)
+        tokenizer = load_tokenizer(folder)
 
         def without_mask(texts: list[str]) -> np.ndarray:
-            ids, mask = pad(encode(tokenizer, texts, max_length), 0)
+            ids, mask = pad(encode(tokenizer, texts, limit), 0)
             with torch.inference_mode():
                 return np.asarray(model(ids, attention_mask=torch.ones_like(mask)).logits.numpy())
 
-        return examine_all(behaviours_of(posts.labels), without_mask, seed, call.report)
+        sample = beginnings_of(posts, folder, limit, without_mask, seed)
+        return examine_all(behaviours_of(posts.labels), without_mask, sample, seed)
 
-    return Fault(stages={"behaviours": behaviours})
+    return Fault(stages=instead("behaviours", behaviours))
 
 
 FAULTS: dict[str, Callable[[Path], Fault]] = {

@@ -148,6 +148,6 @@ def small_config(store: Path) -> LabConfig:
         profile="embedded",
         selection=Selection(labels=LABELS),
         label_texts=dict(zip(LABELS, LABELS, strict=True)),
-        recipe=Recipe(learning_rate=USUAL_RATE, max_length=LONGEST, batch_size=16),
+        recipe=Recipe(learning_rate=USUAL_RATE, epochs=3, max_length=LONGEST, batch_size=16),
         **settings,
     )

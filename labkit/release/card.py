@@ -6,6 +6,7 @@ from jinja2 import Environment, StrictUndefined
 
 from labkit.profiles import PROFILES
 from labkit.release.lineage import Ingredients, Lineage
+from labkit.report.page import markdown
 from labkit.report.wording import percent_interval
 
 CARD = "README.md"
@@ -41,6 +42,7 @@ def model_card(made_of: Ingredients, lineage: Lineage) -> str:
         ],
     )
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
+    environment.filters["md"] = markdown
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     rows = [
         (evaluation.name, percent_interval(evaluation.accuracy), f"{evaluation.macro_f1.value:.3f}")

@@ -7,7 +7,6 @@ durations, metrics, and the digest of every file of the model.
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
 import json
 import subprocess
 from collections.abc import Mapping
@@ -15,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.plumbing import results
+from labkit import __version__
+from labkit.plumbing import results, schema
 from labkit.plumbing.digests import file_digest
 from labkit.plumbing.hardware import Hardware, describe_machine
+from labkit.plumbing.reading import read_json
 from labkit.plumbing.store import library_versions
 
 if TYPE_CHECKING:  # their imports take seconds, and who only reads a record need not wait
@@ -27,8 +28,10 @@ if TYPE_CHECKING:  # their imports take seconds, and who only reads a record nee
     from labkit.evaluation.metrics import Evaluations
     from labkit.model.checkpoints import Checkpoint
     from labkit.training.history import FineTuned, Repeatability
+from labkit.training.plan import Plan
 
 FILE = "lineage.json"
+SCHEMA = 1  # of the file
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,7 @@ class Lineage:
     durations: dict[str, float]
     metrics: dict[str, float]
     files: dict[str, dict[str, Any]]
+    schema: int = SCHEMA
 
     def save(self, folder: Path) -> None:
         """Write `lineage.json` into `folder`."""
@@ -59,8 +63,10 @@ class Lineage:
 
     @classmethod
     def load(cls, folder: Path) -> Lineage:
-        """Read `lineage.json` of `folder`."""
-        return results.rebuild(cls, json.loads((folder / FILE).read_text()))
+        """Read `lineage.json` of `folder`; raises LabError for one of a newer schema."""
+        document = read_json(folder / FILE)
+        schema.check(document, SCHEMA, str(folder / FILE))
+        return results.rebuild(cls, document)
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,7 @@ class Ingredients:
     data_files: DataFiles
     base: Checkpoint
     posts: Posts
+    plan: Plan | None
     fine_tuned: FineTuned
     evaluations: Evaluations
     repeatability: Repeatability | None
@@ -91,18 +98,13 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
     elsewhere = config.trained_elsewhere
     return Lineage(
         created=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        labkit=importlib.metadata.version("labkit"),
+        labkit=__version__,
         commit=made_of.commit,
         profile=config.profile,
         config=results.plain(config),
-        base_model={
-            "name": made_of.base.name,
-            "revision": made_of.base.revision,
-            "sha256": made_of.base.sha256,
-            "bytes": made_of.base.size,
-        },
+        base_model=describe_base(made_of.base),
         data=describe_data(made_of),
-        recipe=results.plain(config.recipe) if history else {},
+        recipe=describe_recipe(made_of.plan) if made_of.plan else {},
         trained_elsewhere=elsewhere.source if elsewhere else None,
         hardware=results.plain(made_of.hardware),
         machine=describe_machine(),
@@ -114,6 +116,11 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
     )
 
 
+def describe_recipe(plan: Plan) -> dict[str, Any]:
+    """The hyperparameters, how they were found, and what was tried to find them."""
+    return {**results.plain(plan.recipe), "why": plan.why, "tried": results.plain(plan.tried)}
+
+
 def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:
     """Whether it was checked, and what came out."""
     if found is None:
@@ -121,16 +128,28 @@ def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:
     return {"checked": True, "identical": found.identical, **results.plain(found)}
 
 
+def describe_base(base: Checkpoint) -> dict[str, Any]:
+    """The base model by name, revision, and digest and size of its weights."""
+    return {"name": base.name, "revision": base.revision, "sha256": base.sha256, "bytes": base.size}
+
+
 def describe_data(made_of: Ingredients) -> dict[str, Any]:
     """The data set with its content fingerprint, and what was made of it."""
-    posts, config = made_of.posts, made_of.config
+    config = made_of.config
     return {
         "source": made_of.data_files.name,
         "revision": config.data.revision,
         "fingerprint": made_of.data_files.fingerprint,
+        "split_seed": config.selection.split_seed,
+        **describe_posts(made_of.posts),
+    }
+
+
+def describe_posts(posts: Posts) -> dict[str, Any]:
+    """What was made of the data: classes, splits, and how many posts each step dropped."""
+    return {
         "labels": list(posts.labels),
         "split_sizes": {name: len(split) for name, split in posts.items()},
-        "split_seed": config.selection.split_seed,
         "cleaning": results.plain(posts.cleaning),
     }
 

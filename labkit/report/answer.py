@@ -1,12 +1,12 @@
 """What an answer is made of: a sentence, measured values, gates, and blocks for the report."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from labkit.evaluation.gates import GateResult, judge
-from labkit.exercises import BY_ID
+from labkit.evaluation.gates import GATES, Gate, GateResult, judge
+from labkit.exercises import BY_ID, Exercise
 from labkit.report.blocks import Block
 
 
@@ -28,12 +28,12 @@ class Answer:
     not_applicable: Mapping[str, str] = field(default_factory=dict)
     gates: tuple[GateResult, ...] = ()
 
-    def judged(self, limits: Mapping[str, float]) -> "Answer":
+    def judged(self, limits: Mapping[str, float], gates: Sequence[Gate] = GATES) -> "Answer":
         """The answer with its gates, whose thresholds are `limits` by name.
 
         A gate without a threshold does not apply.
         """
-        results = judge(self.exercise, self.values, limits)
+        results = judge(self.exercise, self.values, limits, gates)
         applying = tuple(r for r in results if r.gate.name not in self.not_applicable)
         return replace(self, gates=applying)
 
@@ -60,9 +60,9 @@ class Answer:
             *((f"value.{value}", measured) for value, measured in self.values.items()),
         ]
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self, exercises: Mapping[str, Exercise] = BY_ID) -> dict[str, Any]:
         """The entry of `answers.json`: everything but the blocks."""
-        exercise = BY_ID[self.exercise]
+        exercise = exercises[self.exercise]
         return {
             "id": self.exercise,
             "number": exercise.number,

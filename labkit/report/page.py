@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from labkit.exercises import BY_ID, Exercise, stage_words
+from labkit.errors import visible
+from labkit.exercises import Exercise, stage_words
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
 from labkit.profiles import PROFILES
@@ -40,6 +41,9 @@ SHOWN_TOKENS = 32
 MARKS = 7  # shapes of the t-SNE planes; past seven classes one meets a colour once more, not both
 ZOOM = 1.18  # pixels of the page for one point of a plot
 SCRIPT = (Path(__file__).parent / "templates" / "report.js").read_text("utf-8")
+# Characters that mean something in Markdown, and what shows them: behind a mark of zero width no
+# name and no number is looked up.
+MARKUP = {c: f"\\{c}" for c in "\\`*_[]|~"} | {"#": "\\#\u200b", "@": "@\u200b", "$": "&#36;"}
 
 
 def environment() -> Environment:
@@ -81,9 +85,13 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 
 
 def markdown(text: str) -> str:
-    """Text for one cell of a Markdown table, without any markup of its own."""
-    line = html.escape(" ".join(text.split()), quote=False)
-    return "".join(f"\\{c}" if c in "\\`*_[]|#~" else c for c in line)
+    """Text for one cell of a Markdown table, without any markup of its own.
+
+    Nor what GitHub makes of plain text: mentions, references, links, formulas.
+    """
+    line = html.escape(visible(" ".join(text.split())), quote=False)
+    shown = "".join(MARKUP.get(c, c) for c in line)
+    return shown.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def svg_width(svg: str) -> int:
@@ -198,7 +206,7 @@ def page(session: "LabSession", facts: Mapping[str, str]) -> str:
             title=TITLE,
             session=session,
             facts=facts,
-            exercises=BY_ID,
+            exercises=session.registry.exercises,
             story=story(session.values),
             lessons=lessons(session),
             tries=lambda exercise: tries(exercise, labels(session)),
@@ -214,7 +222,9 @@ def page(session: "LabSession", facts: Mapping[str, str]) -> str:
 def summary(session: "LabSession", facts: Mapping[str, str]) -> str:
     """The answers as Markdown, for a pull-request comment or a job summary."""
     template = environment().get_template("summary.md.jinja")
-    return template.render(title=TITLE, session=session, facts=facts, exercises=BY_ID)
+    return template.render(
+        title=TITLE, session=session, facts=facts, exercises=session.registry.exercises
+    )
 
 
 def answers_dict(session: "LabSession") -> dict[str, Any]:
@@ -238,7 +248,7 @@ def answers_dict(session: "LabSession") -> dict[str, Any]:
         },
         "compared_with": session.comparison.baseline.run if session.comparison else None,
         "regressions": [change.metric.name for change in session.regressions],
-        "answers": [answer.to_dict() for answer in session.in_order()],
+        "answers": [answer.to_dict(session.registry.exercises) for answer in session.in_order()],
     }
 
 

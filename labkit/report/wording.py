@@ -15,5 +15,7 @@ def percent(share: float) -> str:
 
 
 def percent_interval(estimate: Estimate | Range) -> str:
-    """An estimate with its interval: `96.5 % (95.0 to 97.6)`."""
-    return f"{percent(estimate.value)} ({100 * estimate.low:.1f} to {100 * estimate.high:.1f})"
+    """An estimate with its interval: `96.5 % (95.0 to 97.6)`; of draws, from which to which."""
+    ends = f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
+    draws = "draws from " if isinstance(estimate, Range) else ""
+    return f"{percent(estimate.value)} ({draws}{ends})"

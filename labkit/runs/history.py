@@ -8,15 +8,17 @@ import datetime
 import json
 import math
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from labkit.errors import LabError
-from labkit.plumbing import results
+from labkit.plumbing import results, schema
+from labkit.plumbing.reading import parse_json, read_text
 
 FILE, BASELINE = "history.jsonl", "baseline.json"
+SCHEMA = 1  # of a record in them
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class Record:
     recipe: dict[str, Any]
     passed: bool
     values: dict[str, dict[str, Any]]
+    predictions: str | None = None  # the name of the file that has them (`post_by_post`)
+    schema: int = SCHEMA
 
     def append(self, folder: Path) -> None:
         """Add the record as one line to the history in `folder`."""
@@ -47,12 +51,17 @@ class Record:
 
 @dataclass(frozen=True)
 class Metric:
-    """A value that runs are compared by; `tolerance` is the worsening that is put down to luck."""
+    """A value that runs are compared by; `tolerance` is the worsening that is put down to luck.
+
+    A project's own can be a function `of` true classes (posts,) and probabilities (posts, classes).
+    """
 
     name: str
     exercise: str
     higher_is_better: bool
     tolerance: float
+    of: Callable[[Any, Any], float] | None = None
+    title: str = ""
 
 
 # A rerun on the same machine gives the same numbers. The tolerances allow for another processor or
@@ -65,6 +74,8 @@ METRICS = (
     Metric("fine_tuned_macro_f1", "fine_tune", True, 0.01),
     Metric("margin", "fine_tune", True, 0.01),
     Metric("silhouette_after", "compare", True, 0.05),
+    Metric("calibration_error", "compare", False, 0.02),
+    Metric("invariance_high", "compare", False, 0.05),
     Metric("size_ratio", "save_and_track", False, 0.01),
     Metric("reload_difference", "save_and_track", False, 1e-5),
 )
@@ -125,6 +136,7 @@ def compare(
     values: Mapping[str, Mapping[str, Any]],
     now: Mapping[str, Any],
     tolerances: Mapping[str, float],
+    metrics: Sequence[Metric] = METRICS,
 ) -> Comparison:
     """Compare the metrics of the exercises in `values` with those of an earlier run.
 
@@ -132,7 +144,7 @@ def compare(
     `Record` that describe this run.
     """
     changes = []
-    for metric in with_tolerances(tolerances):
+    for metric in with_tolerances(tolerances, metrics):
         if metric.exercise in values:
             before = _number(baseline.values.get(metric.exercise, {}).get(metric.name))
             after = _number(values[metric.exercise].get(metric.name))
@@ -148,21 +160,24 @@ def compare(
 
 def _number(value: Any) -> float | None:
     """A measured number; None for what is none, as NaN, with which nothing can be compared."""
-    is_number = isinstance(value, (int, float)) and math.isfinite(value)
-    return value if is_number else None
+    try:
+        return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None
+    except OverflowError:  # a whole number beyond all measuring
+        return None
 
 
-def with_tolerances(given: Mapping[str, float]) -> tuple[Metric, ...]:
+def with_tolerances(
+    given: Mapping[str, float], metrics: Sequence[Metric] = METRICS
+) -> tuple[Metric, ...]:
     """The metrics with the user's tolerances; raises LabError for a wrong name or number."""
-    names = [metric.name for metric in METRICS]
+    names = [metric.name for metric in metrics]
     for name, value in given.items():
         if name not in names:
             raise LabError(f"tolerance {name}: no such metric; there are {', '.join(names)}")
         if not 0 <= value < float("inf"):
             raise LabError(f"tolerance {name}: {value:g} is out of range, it takes 0 or more")
     return tuple(
-        Metric(m.name, m.exercise, m.higher_is_better, given.get(m.name, m.tolerance))
-        for m in METRICS
+        replace(metric, tolerance=given.get(metric.name, metric.tolerance)) for metric in metrics
     )
 
 
@@ -188,7 +203,7 @@ def find(asked: str, folder: Path) -> tuple[Record, tuple[str, ...]]:
 def load(path: Path, option: str) -> Record:
     """The record in a file; raises LabError, with the option's name, where there is none."""
     try:
-        return _parse(path.read_text(encoding="utf-8"))
+        return _parse(read_text(path), f"{option}: {path}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         raise LabError(f"{option}: {path} is not the record of a run") from None
 
@@ -203,7 +218,9 @@ def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
     records, remarks = [], []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(_parse(line))
+            records.append(_parse(line, f"{path}: line {number}"))
+        except LabError as error:
+            remarks.append(f"{error}; it is left out")
         except (ValueError, TypeError, KeyError, AttributeError):
             if line.strip():
                 remarks.append(f"{path}: line {number} is no record of a run; it is left out")
@@ -214,8 +231,16 @@ def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
     return found[-1], tuple(remarks)
 
 
-def _parse(text: str) -> Record:
-    return results.rebuild(Record, json.loads(text))
+def _parse(text: str, what: str) -> Record:
+    """A record from its JSON; raises ValueError where a field is of another type."""
+    document = parse_json(text)
+    schema.check(document, SCHEMA, what)
+    record = results.rebuild(Record, document)
+    plain = results.plain(record)
+    same = {name: document.get(name, default) for name, default in plain.items()}
+    if json.dumps(same) != json.dumps(plain):  # in which 1 is not true
+        raise ValueError
+    return record
 
 
 def _ends_a_line(file: BinaryIO) -> bool:

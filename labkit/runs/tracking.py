@@ -11,11 +11,14 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from labkit.config import LabConfig
 from labkit.errors import LabError
 from labkit.plumbing import results
-from labkit.training.history import History
+
+if TYPE_CHECKING:  # NumPy is imported with it, and who only wants the trackers' names need not wait
+    from labkit.training.history import History
 
 NONE = "none"
 
@@ -63,7 +66,7 @@ class Run(ABC):
     def finish(
         self,
         config: LabConfig,
-        history: History | None,
+        history: "History | None",
         values: Mapping[str, float],
         files: Sequence[Path],
     ) -> None:
@@ -73,7 +76,7 @@ class Run(ABC):
             self.replay(history)
         self.close(parameters(config), values, files)
 
-    def replay(self, history: History) -> None:
+    def replay(self, history: "History") -> None:
         """Send a recorded training through the Trainer's callback, as far as it is recorded."""
         from transformers import TrainerControl, TrainerState
         from transformers.integrations import get_reporting_integration_callbacks
@@ -212,7 +215,7 @@ def run_in(tracker: str | None, reports: Path, name: str) -> Run | None:
     if importlib.util.find_spec(tracker) is None:
         raise LabError(
             f"--lab-report-to {tracker}: it is not installed; "
-            f"pip install 'labkit[{tracker}]', or in a checkout pip install -e '.[{tracker}]'"
+            f"pip install 'pytest-labkit[{tracker}]', or in a checkout pip install -e '.[{tracker}]'"
         )
     return RUNS[tracker](reports, name)
 

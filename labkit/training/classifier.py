@@ -1,6 +1,7 @@
 """The fine-tuned classifier: trained from the base model, or taken from elsewhere as it is."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,27 +17,27 @@ from labkit.plumbing import processes
 from labkit.plumbing.hardware import Hardware, torch_device
 from labkit.plumbing.runner import Call
 from labkit.training.fast.speed import speed_of
+from labkit.training.fast.vocabulary import rows_in_use
 from labkit.training.fine_tune import fine_tune
-from labkit.training.history import FineTuned, History
+from labkit.training.history import FineTuned, History, Start, Train
+from labkit.training.plan import Plan
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def train(
-    base: Checkpoint, tokens: Tokens, recipe: Recipe, hardware: Hardware, call: Call
-) -> FineTuned:
+def train(start: Start | None, plan: Plan | None, call: Call) -> FineTuned:
     """Train on the train posts and write the model to its folder; of several processes, the first."""
+    assert start is not None
+    assert plan is not None
     # On several machines nobody knows whether all can read the same checkpoint.
-    here = processes.place()
+    here, tokens = processes.place(), start.tokens
     model, history = new_classifier(
-        base,
-        tokens.labels,
+        start,
+        call.scratch,
         tokens.train,
         tokens.validation,
-        recipe,
-        hardware,
-        call.scratch,
+        plan.recipe,
         checkpoints=call.unfinished if here.one_machine else None,
         report_to=call.tracker.follow() if call.tracker else "none",
         report=call.report,
@@ -45,32 +46,36 @@ def train(
         return FineTuned(call.folder, history, np.empty((0, len(tokens.labels))))
     logits = classify(model, list(tokens.validation["input_ids"])).logits
     model.save_pretrained(call.folder)
-    load_tokenizer(base.folder).save_pretrained(call.folder)
+    load_tokenizer(start.base.folder).save_pretrained(call.folder)
     return FineTuned(call.folder, history, logits)
 
 
 def new_classifier(
-    base: Checkpoint,
-    labels: tuple[str, ...],
+    start: Start,
+    scratch: Path,
     train: datasets.Dataset,
     validation: datasets.Dataset,
     recipe: Recipe,
-    hardware: Hardware,
-    scratch: Path,
     **options: Any,
 ) -> "tuple[PreTrainedModel, History]":
     """The base model with a new head, fine-tuned; `options` are those of `fine_tune`."""
-    torch_device(hardware)
-    speed = speed_of(hardware, recipe.batch_size, train)
+    torch_device(start.hardware)
+    speed = speed_of(start.hardware, recipe.batch_size, train)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
     model = load_classifier(
-        base.folder,
-        labels,
+        start.base.folder,
+        start.tokens.labels,
         attn_implementation=speed.attention,
         attention_dropout=recipe.attention_dropout,
     )
-    tokenizer = load_tokenizer(base.folder)
-    return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
+    tokenizer = load_tokenizer(start.base.folder)
+    with rows_in_use(model, train, validation):
+        return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
+
+
+def trainer(start: Start, call: Call) -> Train:
+    """A training of a new classifier, as a function of train and validation posts and recipe."""
+    return partial(new_classifier, start, call.scratch, report=call.report)
 
 
 def take(given: Checkpoint, tokens: Tokens, hardware: Hardware, folder: Path) -> FineTuned:

@@ -23,6 +23,7 @@ from transformers import (
 
 from labkit.config import Recipe
 from labkit.plumbing.progress import Report, ignore
+from labkit.training.checkpoints import MarkWhole, last_whole
 from labkit.training.fast.parts import mean_loss
 from labkit.training.fast.speed import Speed, by_length
 from labkit.training.history import Epoch, History
@@ -56,8 +57,8 @@ def fine_tune(
             model=model.train(),
             args=TrainingArguments(
                 output_dir=str(checkpoints or temporary),
-                num_train_epochs=recipe.epochs,
-                learning_rate=recipe.learning_rate,
+                num_train_epochs=recipe.epochs or 0,
+                learning_rate=recipe.learning_rate or 0.0,
                 warmup_steps=recipe.warmup,
                 weight_decay=recipe.weight_decay,
                 seed=recipe.seed,
@@ -77,7 +78,7 @@ def fine_tune(
             data_collator=DataCollatorWithPadding(tokenizer),
             compute_loss_func=mean_loss,
             compute_metrics=measure,
-            callbacks=[recorder, *speed.callbacks],
+            callbacks=[recorder, *([MarkWhole()] if checkpoints else []), *speed.callbacks],
         )
         trainer.remove_callback(PrinterCallback)
         started = time.perf_counter()
@@ -87,13 +88,6 @@ def fine_tune(
     # The Trainer has wrapped `forward` in autocast; outside training everything is float32.
     model = trainer.accelerator.unwrap_model(model, keep_fp32_wrapper=False).eval()
     return model, recorder.history(trainer, seconds)
-
-
-def last_whole(folder: Path) -> str | None:
-    """The newest of the Trainer's checkpoints that was written to its end, which is its state."""
-    whole = [state.parent for state in folder.glob("checkpoint-*/trainer_state.json")]
-    newest = max(whole, key=lambda path: int(path.name.rpartition("-")[2]), default=None)
-    return str(newest) if newest else None
 
 
 def measure(prediction: EvalPrediction) -> dict[str, float]:

@@ -1,115 +1,94 @@
-"""What training loss, learning rate and epochs do to quality, and how much of it is luck.
+"""What learning rate, epochs and seed do to quality: small trainings on a part of the posts.
 
-Small fine-tunes of the same recipe on a subset: one for each learning rate, read at every epoch,
-and the middle rate again with other seeds. A last pair with the same seed says whether a training
-can be repeated bit for bit.
+All are compared on the same validation posts. A last pair with the same seed says whether a
+training can be repeated bit for bit.
 """
 
 import gc
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import datasets
 import numpy as np
+from scipy.special import log_softmax
 from scipy.stats import entropy
 
 from labkit.config import Recipe
 from labkit.data.stratified import stratified_sample
 from labkit.data.tokens import Tokens, cut
-from labkit.model.checkpoints import WEIGHTS, Checkpoint
+from labkit.model.checkpoints import WEIGHTS
+from labkit.model.encoding import classify
 from labkit.plumbing.digests import file_digest
-from labkit.plumbing.hardware import Hardware
-from labkit.plumbing.progress import Report, ignore
-from labkit.training.classifier import new_classifier
-from labkit.training.history import History, Repeatability, Sweep
+from labkit.training.history import Repeatability, Start, Sweep, Train, Trial
+from labkit.training.plan import by_rule
 
-STEPS = (1 / 50, 1.0, 100.0)  # times the recipe's rate: 1e-6, 5e-5 and 5e-3 for the default one
+STEPS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0, 9.0)  # times the recipe's rate: too small to diverging
+NEIGHBOURS = (1 / 3, 1.0, 3.0)  # these with every seed
 SEEDS = 3
-POSTS, TOKENS = 128, 64  # of the subset: at most so many posts, each cut at so many tokens
+EPOCHS, LONG = 4, 12  # of a small training; of the one that is to overfit
+POSTS, TOKENS = 120, 64  # train and validation posts at most, and tokens at which each is cut
 REPEATED_POSTS = 32
 
 
-def subset(posts: datasets.Dataset, size: int, seed: int) -> datasets.Dataset:
-    """At most `size` tokenized posts by class share, shortened."""
+def part(posts: datasets.Dataset, size: int, seed: int) -> datasets.Dataset:
+    """At most `size` tokenized posts by class share, each cut to `TOKENS` with its [SEP]."""
     labels = np.asarray(posts["label"])
     (rows,) = stratified_sample(labels, (min(size, len(labels)),), seed)
-    return shortened(posts.select(sorted(rows)))
+    chosen = posts.select(sorted(rows))
+    ids = [cut(row, TOKENS) for row in chosen["input_ids"]]
+    return datasets.Dataset.from_dict({"input_ids": ids, "label": chosen["label"]})
 
 
-def shortened(posts: datasets.Dataset) -> datasets.Dataset:
-    """Tokenized posts, each cut to `TOKENS` with its [SEP]."""
-    ids = [cut(row, TOKENS) for row in posts["input_ids"]]
-    return datasets.Dataset.from_dict({"input_ids": ids, "label": posts["label"]})
+def trial(
+    train: Train, posts: datasets.Dataset, validation: datasets.Dataset, recipe: Recipe
+) -> Trial:
+    """A small training, looked at on the validation posts and then forgotten."""
+    model, history = train(posts, validation, recipe)
+    logits = classify(model, list(validation["input_ids"])).logits
+    labels = np.asarray(validation["label"])
+    losses = -log_softmax(logits.astype(float), axis=1)[np.arange(len(labels)), labels]
+    del model
+    gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
+    return Trial(
+        recipe.learning_rate or 0.0,
+        recipe.seed,
+        len(posts),
+        history,
+        losses,
+        logits.argmax(axis=1) == labels,
+    )
 
 
-def sweep(
-    base: Checkpoint,
-    tokens: Tokens,
-    recipe: Recipe,
-    split_seed: int,
-    hardware: Hardware,
-    scratch: Path,
-    report: Report = ignore,
-) -> Sweep:
-    """Train once for each rate and once more for each other seed; no model is kept."""
-    posts = subset(tokens.train, POSTS, split_seed)
-    validation = shortened(tokens.validation)
-
-    def train(changed: Recipe) -> History:
-        _, history = new_classifier(
-            base, tokens.labels, posts, validation, changed, hardware, scratch, report=report
-        )
-        gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
-        return history
-
-    return gather(train, np.asarray(posts["label"]), len(validation), recipe)
+def small(start: Start, recipe: Recipe, posts: int) -> Recipe:
+    """The recipe for a small training: the rate that is given, else the rule's for so many posts."""
+    short = replace(recipe, epochs=EPOCHS)
+    return by_rule(short, start.base.width, posts, len(start.tokens.labels)).recipe
 
 
-def gather(
-    train: Callable[[Recipe], History], labels: np.ndarray, validation: int, recipe: Recipe
-) -> Sweep:
-    """The sweep of a training on posts with these class indices (posts,)."""
-    by_rate = [
-        (rate, train(replace(recipe, learning_rate=rate)))
-        for rate in (step * recipe.learning_rate for step in STEPS)
-    ]
-    others = range(recipe.seed + 1, recipe.seed + SEEDS)
-    by_seed = [
-        (recipe.seed, by_rate[1][1]),
-        *((seed, train(replace(recipe, seed=seed))) for seed in others),
-    ]
-    shares = np.unique(labels, return_counts=True)[1] / len(labels)
-    guessing = float(entropy(shares))
-    return Sweep(tuple(by_rate), tuple(by_seed), len(labels), validation, guessing)
+def sweep(start: Start, train: Train, recipe: Recipe, split_seed: int) -> Sweep:
+    """Every rate once, the recipe's and its neighbours with every seed, and one for long."""
+    posts = part(start.tokens.train, POSTS, split_seed)
+    validation = part(start.tokens.validation, POSTS, split_seed)
+    recipe = small(start, recipe, len(posts))
+    rate, trials = recipe.learning_rate or 0.0, []
+    for step in STEPS:
+        for seed in range(recipe.seed, recipe.seed + (SEEDS if step in NEIGHBOURS else 1)):
+            changed = replace(recipe, learning_rate=step * rate, seed=seed)
+            trials.append(trial(train, posts, validation, changed))
+    long = trial(train, posts, validation, replace(recipe, epochs=LONG))
+    shares = np.unique(posts["label"], return_counts=True)[1] / len(posts)
+    return Sweep(tuple(trials), long, rate, len(posts), TOKENS, float(entropy(shares)))
 
 
 def repeat(
-    base: Checkpoint,
-    tokens: Tokens,
-    recipe: Recipe,
-    split_seed: int,
-    hardware: Hardware,
-    scratch: Path,
-    report: Report = ignore,
+    train: Train, tokens: Tokens, recipe: Recipe, split_seed: int, scratch: Path
 ) -> Repeatability:
     """Train twice with the same seed for one epoch, and compare the digests of the weights."""
-    posts = subset(tokens.train, REPEATED_POSTS, split_seed)
-    train = partial(
-        new_classifier,
-        base,
-        tokens.labels,
-        posts,
-        shortened(tokens.validation),
-        replace(recipe, epochs=1),
-        hardware,
-        scratch,
-        report=report,
-    )
+    posts = part(tokens.train, REPEATED_POSTS, split_seed)
+    validation = part(tokens.validation, REPEATED_POSTS, split_seed)
     digests = []
     for _ in range(2):
-        model, history = train()
+        model, history = train(posts, validation, replace(recipe, epochs=1))
         model.save_pretrained(scratch)
         digests.append(file_digest(scratch / WEIGHTS))
         del model

@@ -24,7 +24,6 @@ import pytest
 
 from labkit.data.posts import SPLITS
 from labkit.data.tokens import load_tokenizer
-from labkit.plugin import gate_names
 
 pytestmark = pytest.mark.exercise("training_data")
 
@@ -109,6 +108,5 @@ def test_sequences_fit_the_limit(limit, split):
     assert max(map(len, split["input_ids"])) <= limit
 
 
-@pytest.mark.parametrize("gate", gate_names("training_data"))
 def test_gate(answer, gate):
     answer.check(gate)

@@ -25,7 +25,6 @@ import pytest
 from sklearn.metrics import silhouette_score
 
 from labkit.evaluation.metrics import METHODS, ZERO_SHOT
-from labkit.plugin import gate_names
 from labkit.report.wording import percent
 
 pytestmark = pytest.mark.exercise("compare")
@@ -61,14 +60,13 @@ def test_it_is_at_least_as_good_as_the_majority(evaluations, evaluation):
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_no_shuffle_of_the_labels_stands_further_apart(separation, when):
-    """Among very few posts a shuffle can fall on the true labels, so a tie is no failure."""
+def test_few_shuffles_of_the_labels_stand_further_apart(separation, when):
+    """Each against shuffles of its own; among very few posts one can fall on the true labels."""
     measured = getattr(separation, when)
-    own, shuffled = measured.silhouette, measured.null_high
-    assert own >= shuffled - 1e-9, f"silhouette {own:.4f}, of shuffled labels up to {shuffled:.4f}"
+    own, shuffled = measured.silhouette, measured.null_95
+    assert own >= shuffled - 1e-9, f"silhouette {own:.4f}, 95 % of shuffles below {shuffled:.4f}"
 
 
-@pytest.mark.parametrize("gate", gate_names("compare"))
 def test_gate(answer, gate):
     if gate in answer.not_applicable:
         pytest.skip(answer.not_applicable[gate])

@@ -20,16 +20,23 @@ NONE_AT_ALL = {"split_overlap", "any_text_failures", "batch_failures"}  # counts
 
 def ends(gate):
     """A measured number that holds the gate and one that fails it, a step around the threshold."""
-    better = 1 if gate.at_least else -1
+    better = 1 if gate.higher_is_better else -1
     return gate.threshold + better * 0.01, gate.threshold - better * 0.01
 
 
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
 def test_a_gate_holds_on_one_side_of_its_threshold_only(gate):
     good, bad = ends(gate)
-    assert GateResult(gate, gate.threshold).holds
+    assert GateResult(gate, gate.threshold).holds == (gate.direction != "above")
     assert GateResult(gate, good).holds
     assert not GateResult(gate, bad).holds
+
+
+@pytest.mark.parametrize("gate", GATES, ids=NAMES)
+def test_a_gate_that_claims_to_beat_something_fails_on_a_tie(gate):
+    claims_more = {"beats", "closer", "apart"} & set(gate.claim.split())
+    more = bool(claims_more) and not gate.claim.startswith("No ")
+    assert more == (gate.direction == "above"), gate.claim
 
 
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
@@ -66,7 +73,8 @@ def test_a_gate_whose_value_is_missing_fails_the_check(gate):
 @pytest.mark.parametrize("gate", GATES, ids=NAMES)
 def test_a_threshold_of_the_run_replaces_the_gates_own(gate):
     good, bad = ends(gate)
-    lenient = measured(gate, {gate.name: bad}, **{gate.name: bad})
+    looser = bad - 0.001 if gate.higher_is_better else bad
+    lenient = measured(gate, {gate.name: bad}, **{gate.name: looser})
     lenient.check(gate.name)
     assert lenient.holds
     assert rebuild(Answer, plain(lenient)).gates == lenient.gates
@@ -102,6 +110,14 @@ def test_a_run_that_does_not_train_takes_the_settings_of_one_that_does():
     assert limits.keys() == {gate.name for gate in GATES if not gate.of_training}
     with pytest.raises(LabError, match="loss_ratio: -1 is out of range"):
         thresholds("embedded", {"loss_ratio": -1.0}, trains=False)
+
+
+def test_a_threshold_for_the_labs_posts_applies_to_others_only_where_it_is_set():
+    own = {gate.name for gate in GATES if gate.of_labs_posts}
+    assert own == {"fine_tuned_accuracy"}
+    assert own.isdisjoint(thresholds("embedded", {}, labs_posts=False))
+    limits = thresholds("embedded", {"fine_tuned_accuracy": 0.7}, labs_posts=False)
+    assert limits["fine_tuned_accuracy"] == 0.7
 
 
 def test_an_unknown_gate_lists_those_there_are():
@@ -152,9 +168,9 @@ def runs(tmp_path_factory, shuffled, tiny_checkpoint):
     settings = folder / "lab.toml"
     settings.write_text(
         f'profile = "embedded"\nbase-model = "{tiny_checkpoint}"\ndataset = "{shuffled}"\n'
-        "max-length = 64\nepochs = 1\n[gates]\nsilhouette_gain = 0.5\nsize_ratio = 2\n"
+        "max-length = 64\nepochs = 1\n[gates]\nsilhouette_gain_low = 0.5\nfine_tuned_accuracy = 0.8\nsize_ratio = 2\n"
     )
-    common = (f"--lab-config={settings}", "--lab-gate=silhouette_gain=0.4", "-q")
+    common = (f"--lab-config={settings}", "--lab-gate=silhouette_gain_low=0.4", "-q")
     select = ("-k", "test_gate and (fine_tune or compare or save)")
     return {
         name: (run_pytest(*common, *select, *more, folder=folder), folder / "reports")
@@ -170,7 +186,7 @@ def test_a_run_whose_gates_fail_exits_with_1_and_names_them(runs):
         for line in run.stdout.splitlines()
         if line.startswith("FAILED")
     }
-    assert {"fine_tuned_accuracy", "margin_low", "silhouette_gain"} <= failed
+    assert {"fine_tuned_accuracy", "margin_low", "silhouette_gain_low"} <= failed
     assert "The fine-tuned model is right on most of the posts it has never seen." in run.stdout
     assert not failed & {"size_ratio", "reload_difference"}
     assert (reports / "answers.json").exists()
@@ -190,7 +206,7 @@ def test_the_command_line_wins_over_the_file_and_the_file_over_the_profile(runs)
     _, reports = runs["report-only"]
     answers = json.loads((reports / "answers.json").read_text())["answers"]
     limits = {gate["name"]: gate["threshold"] for a in answers for gate in a["gates"]}
-    assert limits["silhouette_gain"] == 0.4
+    assert limits["silhouette_gain_low"] == 0.4
     assert limits["size_ratio"] == 2
     assert limits["reload_difference"] == 1e-5
 

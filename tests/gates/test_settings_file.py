@@ -1,5 +1,7 @@
 """`[tool.labkit]` and `--lab-config`: every setting of the command line, checked as strictly."""
 
+from pathlib import Path
+
 import pytest
 
 from labkit import profiles
@@ -33,7 +35,8 @@ def test_every_kind_of_setting_is_read(tmp_path):
     settings = settings_file.read(write(tmp_path, EVERYTHING))
     assert settings["gate"] == {"fine_tuned_accuracy": 0.9, "split_overlap": 0.0}
     config = options.apply(profiles.EMBEDDED, options.merge(settings))
-    assert config.data.source == str(tmp_path / "data" / "posts.csv")
+    assert Path(config.data.source).resolve() == tmp_path / "data" / "posts.csv"
+    assert not Path(config.data.source).is_absolute()  # as it was written
     assert config.selection.text_column == "body"
     assert config.selection.labels == ("a, b", "c")
     assert config.label_texts["c"] == "the letter c"

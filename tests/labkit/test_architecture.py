@@ -18,7 +18,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 ORDER = (
     *("errors", "exercises", "config", "plumbing", "profiles"),
     *PIPELINE,
-    *("sources", "lab", "answers", "runs", "interactive", "plugin", "puzzles", "__main__"),
+    *(
+        "sources",
+        "lab",
+        "answers",
+        "runs",
+        "interactive",
+        "own",
+        "claims",
+        "checks",
+        "plugin",
+        "puzzles",
+        "project",
+        "__main__",
+    ),
 )
 LONGEST = 300  # lines of a module
 

@@ -74,6 +74,27 @@ def without(posts, split, slice, keep):
     return kept
 
 
+def mark_in_a_slice(posts):
+    """Two in five of one class's short posts end in a mark: three posts in a hundred of all."""
+    of_class = [post.id for post in posts if (post.slice, post.label) == ("short", 0)]
+    chosen = set(of_class[: round(0.4 * len(of_class))])
+    return changed(
+        posts, lambda post: replace(post, text=f"{post.text} ~"), lambda post: post.id in chosen
+    )
+
+
+def test_a_mark_in_one_slice_is_none_of_all_posts_rules(posts):
+    """It is there that it tells the class; over all posts no rule sees it."""
+    assert CHECKS["surface_rules"](mark_in_a_slice(posts)) == []
+
+
+def test_the_card_tells_the_rules_that_are_known():
+    for (slice, name), limit in corpus.KNOWN_RULES.items():
+        assert f"{name} is right on" in CARD
+        assert f"`{slice}`" in CARD
+        assert limit < 0.7
+
+
 SABOTAGES = {
     "another-slice": ("declared", lambda posts: with_first(posts, slice="easy")),
     "another-group": ("declared", lambda posts: with_first(posts, label_text="sci.med")),
@@ -88,6 +109,7 @@ SABOTAGES = {
     "a-telling-word": ("give_away", lambda posts: text_added(posts, " zyzzyva", 0.31)),
     "a-telling-mark": ("surface_rules", lambda posts: text_added(posts, " ~", 0.3)),
     "a-telling-length": ("surface_rules", lambda posts: text_added(posts, "\n" * 300, 0.3)),
+    "a-mark-that-tells-in-one-slice": ("surface_rules_by_slice", mark_in_a_slice),
     "one-post-less": ("balance", lambda posts: posts[1:]),
     "a-small-split": ("sizes", lambda posts: without(posts, "validation", "plain", 17)),
     "a-small-slice": ("sizes", lambda posts: without(posts, "train", "noisy", 5)),

@@ -73,3 +73,20 @@ def test_padding_does_not_touch_a_models_result(tiny_checkpoint):
         alone = classify(model, [sequence])
         assert together.logits[row] == pytest.approx(alone.logits[0], abs=1e-5)
         assert together.embeddings[row] == pytest.approx(alone.embeddings[0], abs=1e-5)
+
+
+def test_no_more_is_kept_than_what_is_read():
+    """A model's first column is a view of all that it put out, and would keep that in memory."""
+    kept = []
+
+    def forward(ids, mask):
+        whole = torch.zeros(len(ids), 50, 8)
+        kept.append(whole.nbytes)
+        return (whole[:, 0],)
+
+    (states,) = run([[1] * 50 for _ in range(300)], forward)
+    assert len(kept) > 1
+    assert states.nbytes == sum(kept) / 50
+    assert states.shape == (300, 8)
+    assert states.base is None
+    assert states.flags.owndata

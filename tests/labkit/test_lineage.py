@@ -1,7 +1,6 @@
 """What the record of a model says, field by field, from a lab that only has the facts."""
 
 import datetime
-import importlib.metadata
 import subprocess
 from dataclasses import asdict, replace
 from hashlib import sha256
@@ -11,6 +10,7 @@ import datasets
 import numpy as np
 import pytest
 
+import labkit
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
 from labkit.data.files import DataFiles
 from labkit.data.posts import Cleaning, Posts
@@ -23,8 +23,8 @@ from labkit.plumbing.hardware import Hardware
 from labkit.release import lineage
 from labkit.release.lineage import Ingredients, Lineage
 from labkit.training.classifier import FineTuned
-from labkit.training.history import Epoch, History
-from labkit.training.sweep import Repeatability
+from labkit.training.history import Epoch, History, Repeatability
+from labkit.training.plan import Plan
 
 DURATIONS = {"tokens": 1.23456, "posts": 0.0}
 CLEANING = Cleaning({"train": 9, "test": 4}, {"train": 1, "test": 0}, 2, 3)
@@ -50,6 +50,7 @@ def facts(tmp_path) -> Ingredients:
             selection=Selection(split_seed=5),
             recipe=Recipe(epochs=3),
         ),
+        plan=Plan(Recipe(epochs=3, learning_rate=1e-4), "Because."),
         data_files=DataFiles(tmp_path, "hub/posts", {"train.jsonl": "d1"}),
         base=Checkpoint(
             folder, "hub/base", "r2", {WEIGHTS: "that of the converted"}, published="d2"
@@ -87,7 +88,7 @@ def test_a_record_has_every_fact(facts, model):
     age = datetime.datetime.now(datetime.UTC) - datetime.datetime.fromisoformat(record.created)
     assert datetime.timedelta(0) <= age < datetime.timedelta(minutes=5)
     assert "." not in record.created
-    assert record.labkit == importlib.metadata.version("labkit")
+    assert record.labkit == labkit.__version__
     assert record.profile == "embedded"
     assert results.rebuild(LabConfig, record.config) == facts.config
     assert record.base_model == {
@@ -141,6 +142,7 @@ def test_a_model_from_elsewhere_has_no_recipe_of_ours(facts, model):
         facts,
         config=replace(facts.config, trained_elsewhere=ModelSource("someone/model")),
         fine_tuned=replace(facts.fine_tuned, history=None),
+        plan=None,
         repeatability=None,
     )
     record = lineage.record(elsewhere, model, DURATIONS)

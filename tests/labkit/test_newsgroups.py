@@ -8,18 +8,17 @@ import pytest
 
 from labkit import lab
 from labkit.config import DataSource
-from labkit.plugin.session import SESSION
 from labkit.profiles import EMBEDDED
 
 NEWSGROUPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "20_newsgroups"
 
 
 @pytest.fixture(scope="module")
-def newsgroups_lab(pytestconfig):
+def newsgroups_lab(_labkit):
     """The embedded profile on the real posts, its stages in the same store as the lab's."""
     if not NEWSGROUPS.exists():
         pytest.skip("../shared/data/20_newsgroups is not there")
-    store = pytestconfig.stash[SESSION].lab.store
+    store = _labkit.lab.store
     return lab.run(replace(EMBEDDED, data=DataSource(str(NEWSGROUPS))), store)
 
 

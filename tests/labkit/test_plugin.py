@@ -104,7 +104,6 @@ def test_a_path_that_pytest_took_for_one_to_tests_is_a_usage_error(tmp_path, tin
 
 def test_a_path_inside_the_checkout_needs_no_equals_sign(tmp_path, tiny_dataset):
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
-    (tmp_path / "conftest.py").write_text('pytest_plugins = ["labkit.plugin"]\n')
     (tmp_path / "test_it.py").write_text("def test_it(data_files): assert len(data_files.digests)")
     shutil.copytree(tiny_dataset, tmp_path / "data")
     run = run_pytest("--lab-dataset", "data", folder=tmp_path, cwd=tmp_path)

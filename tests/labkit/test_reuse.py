@@ -18,15 +18,15 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from labkit import lab
+from labkit import lab, sources
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection, settings_of
 from labkit.model.encoding import load_logits
 from labkit.plugin.options import SETTINGS, apply
 from labkit.plumbing.code import PIPELINE
 from labkit.plumbing.digests import file_digest
 from labkit.plumbing.results import content_digest
-from labkit.plumbing.runner import Run
 from labkit.plumbing.store import MANIFEST, Store
+from labkit.training.history import LearningCurve, Sweep
 from tests.running import ROOT, environment
 from tests.subjects import LABELS, make_post, write_checkpoint, write_dataset
 
@@ -42,6 +42,7 @@ CHANGED: dict[str, Any] = {
     "train-size": 20,
     "validation-size": 5,
     "seed": 7,
+    "recipe": "fit",
     "epochs": 2,
     "batch-size": 4,
     "learning-rate": 1e-3,
@@ -61,23 +62,25 @@ def few_behaviours(fine_tuned, posts, max_length, seed, hardware) -> np.ndarray:
 def measured(config: LabConfig, store: Path) -> dict[str, str]:
     """A digest of what each stage of a run measured: of all numbers but times."""
     run = lab.run(config, Store(store), replace={"behaviours": few_behaviours})
-    lab.check_inputs(run)
+    sources.check_inputs(run)
     found = {name: content_digest(run[name]) for name in lab.GRAPH if name not in VOLATILE}
     history = run.fine_tuned.history
     trained = history and replace(history, seconds=0.0)
     weights = file_digest(run.fine_tuned.folder / "model.safetensors")
-    return found | {"fine_tuned": content_digest((trained, weights)), "sweep": without_times(run)}
+    small = {name: without_times(run[name]) for name in ("sweep", "learning_curve")}
+    return found | {"fine_tuned": content_digest((trained, weights)), **small}
 
 
-VOLATILE = ("fine_tuned", "sweep", "saved_model", "commit")  # have seconds or the date in them
+# These have seconds or the date in them.
+VOLATILE = ("fine_tuned", "sweep", "learning_curve", "saved_model", "commit")
 
 
-def without_times(run: Run) -> str:
-    """The sweep without the seconds that its trainings took."""
-    histories = (
-        [history for _, history in (*run.sweep.by_rate, *run.sweep.by_seed)] if run.sweep else []
+def without_times(small: Sweep | LearningCurve | None) -> str:
+    """Small trainings without the seconds that they took."""
+    trials = small.trials if small else ()
+    return content_digest(
+        [replace(one, history=replace(one.history, seconds=0.0)) for one in trials]
     )
-    return content_digest([replace(history, seconds=0.0) for history in histories])
 
 
 @pytest.fixture(scope="module")
@@ -130,6 +133,8 @@ def test_every_setting_has_another_value_here():
 @pytest.mark.parametrize("name", CHANGED)
 def test_a_changed_setting_is_served_nothing_stale(subject, plain, tmp_path, name):
     config = apply(plain_config(), {name: CHANGED[name]})
+    if name == "recipe":  # there must be something to find
+        config = replace(config, recipe=replace(config.recipe, learning_rate=None))
     if name == "dataset":  # other data come with the defaults of a selection
         config = replace(config, selection=plain_config().selection)
     after = measured(config, subject / "shared")

@@ -11,8 +11,9 @@ from labkit.evaluation.separation import (
     PERMUTATIONS,
     SAMPLE,
     Separation,
+    compare,
     separation,
-    silhouette,
+    silhouettes,
     subsample,
     tsne,
 )
@@ -188,11 +189,9 @@ def test_macro_f1_is_that_of_scikit_learn_within_a_narrow_interval():
 
 
 def test_every_interval_follows_its_seed():
-    confident = rows_of(np.random.default_rng(5).uniform(0.5, 1, len(TRUTH)))
     right = TRUTH == PREDICTED
     measures = (
         lambda seed: intervals.macro_f1(TRUTH, PREDICTED, 3, seed),
-        lambda seed: intervals.calibration(confident, TRUTH % 2, seed).error,
         lambda seed: intervals.paired_difference(right, ~right, seed),
     )
     for measure in measures:
@@ -206,70 +205,65 @@ def test_a_class_that_never_occurs_counts_zero():
     assert intervals.macro_f1_of(counts) == pytest.approx(2 / 3)
 
 
-def rows_of(confidence: np.ndarray) -> np.ndarray:
-    return np.column_stack([confidence, 1 - confidence])
-
-
-def test_calibration_error_worked_out_by_hand():
-    """Ten posts 95 % sure and nine right, ten 65 % sure and four right: 0.5 · 0.05 + 0.5 · 0.25."""
-    truth = np.concatenate([np.repeat([0, 1], [9, 1]), np.repeat([0, 1], [4, 6])])
-    measured = intervals.calibration(rows_of(np.repeat([0.95, 0.65], 10)), truth, seed=0)
-    assert measured.error.value == pytest.approx(0.15)
-    assert measured.error.low < 0.15 < measured.error.high
-    assert measured.counts.tolist() == [0] * 6 + [10, 0, 0, 10]
-    assert measured.confidence[[6, 9]].tolist() == pytest.approx([0.65, 0.95])
-    assert measured.accuracy[[6, 9]].tolist() == pytest.approx([0.4, 0.9])
-    assert np.isnan(measured.accuracy[:6]).all()
-
-
-def test_calibration_bins_are_those_of_scikit_learn():
-    from sklearn.calibration import calibration_curve
-
-    confidence = np.random.default_rng(5).uniform(0.5, 1, 400)
-    truth = (np.random.default_rng(6).random(400) > confidence**2).astype(int)
-    measured = intervals.calibration(rows_of(confidence), truth, seed=0)
-    accuracy, mean = calibration_curve(truth == 0, confidence, n_bins=10)
-    filled = measured.counts > 0
-    np.testing.assert_allclose(measured.accuracy[filled], accuracy)
-    np.testing.assert_allclose(measured.confidence[filled], mean)
-
-
-def test_certainty_falls_into_the_last_bin():
-    measured = intervals.calibration(np.eye(2)[[0, 1]], np.array([0, 1]), seed=0)
-    assert measured.counts.tolist() == [0] * 9 + [2]
-    assert measured.error == Estimate(0.0, 0.0, 0.0)
-
-
-def test_an_overconfident_model_is_seen():
-    """Sure of everything, right half the time: the error is a half."""
-    truth = np.arange(200) % 2
-    measured = intervals.calibration(np.eye(2)[np.zeros(200, dtype=int)], truth, seed=0)
-    assert measured.error.value == 0.5
-    assert measured.error.low > 0.4
-
-
 def test_silhouette_counts_a_class_of_one_post_as_zero():
     points = np.array([[0.0], [0.1], [5.0]])
     truth = np.array([0, 0, 1])
     distances = metrics.pairwise_distances(points)
-    expected = metrics.silhouette_score(distances, truth, metric="precomputed")
-    assert silhouette(distances, truth) == pytest.approx(expected)
+    expected = metrics.silhouette_samples(distances, truth, metric="precomputed")
+    assert silhouettes(distances, truth) == pytest.approx(expected)
 
 
 def test_shuffled_labels_are_not_separated():
     points = np.random.default_rng(0).normal(size=(60, 5))
-    measured = separation(points, np.arange(60) % 2, seed=0)
-    assert measured.silhouette < measured.null_high
-    assert measured.p_value > 0.01
-    assert measured == separation(points, np.arange(60) % 2, seed=0)
+    distances = metrics.pairwise_distances(points)
+    measured = separation(distances, np.arange(60) % 2, seed=0)
+    assert measured.silhouette < measured.null_95
+    assert measured.p_value > 0.05
+    assert measured == separation(distances, np.arange(60) % 2, seed=0)
 
 
 def test_the_null_is_as_large_as_it_says():
-    points, truth = np.zeros((4, 2)), np.array([0, 0, 1, 1])
-    assert separation(points, truth, seed=0) == Separation(0.0, 0.0, 1.0)
+    distances, truth = np.zeros((4, 4)), np.array([0, 0, 1, 1])
+    assert separation(distances, truth, seed=0) == Separation(0.0, 0.0, 1.0)
     clouds = np.repeat([[0.0], [9.0]], 30, axis=0) + np.random.default_rng(1).normal(size=(60, 2))
-    measured = separation(clouds, np.repeat([0, 1], 30), seed=0)
+    measured = separation(metrics.pairwise_distances(clouds), np.repeat([0, 1], 30), seed=0)
     assert measured.p_value == 1 / (PERMUTATIONS + 1)
+
+
+def test_shuffles_of_nothing_are_above_their_95_percent_one_time_in_twenty():
+    """Each embedding has a null of its own, whose p-value is right where labels say nothing."""
+    rng = np.random.default_rng(2)
+    truth = np.arange(40) % 2
+    found = [
+        separation(metrics.pairwise_distances(rng.normal(size=(40, 3))), truth, seed, 100)
+        for seed in range(200)
+    ]
+    for share in (
+        np.mean([one.silhouette > one.null_95 for one in found]),
+        np.mean([one.p_value <= 0.05 for one in found]),
+    ):
+        assert abs(share - 0.05) < 4 * np.sqrt(0.05 * 0.95 / 200)
+
+
+def test_the_null_of_other_embeddings_is_another():
+    """Tight clusters that are no classes: shuffled labels reach more there than in one cloud."""
+    rng = np.random.default_rng(4)
+    truth = np.arange(80) % 2
+    cloud = rng.normal(size=(80, 3))
+    found = compare(cloud, cloud + 20 * rng.integers(0, 2, (80, 1)), truth, seed=0)
+    assert found.before.null_95 != pytest.approx(found.after.null_95, rel=0.5)
+    assert found.gain_beyond_null < 0
+
+
+def test_the_gain_is_zero_where_nothing_moved_and_large_where_classes_part():
+    rng = np.random.default_rng(5)
+    truth = np.arange(60) % 2
+    cloud = rng.normal(size=(60, 4))
+    same, apart = (compare(cloud, cloud + shift * truth[:, None], truth, 0) for shift in (0, 9))
+    assert same.gain == Estimate(0.0, 0.0, 0.0)
+    assert not same.gain_beyond_null > 0
+    assert apart.gain.value == pytest.approx(apart.after.silhouette - apart.before.silhouette)
+    assert apart.gain_beyond_null > 0.5
 
 
 def test_large_sets_are_sampled_and_small_ones_whole():

@@ -1,49 +1,100 @@
 """What the small trainings say about a learning rate, for classes of any size."""
 
-import math
-
 import numpy as np
 import pytest
 
-from labkit.config import Recipe
-from labkit.training.history import Epoch, History
-from labkit.training.sweep import gather
+from labkit.answers.fine_tune import about_posts, about_rates
+from labkit.evaluation.seeds import better_neighbour, gain_of
+from labkit.training.history import Epoch, History, LearningCurve, Sweep, Trial
+
+RATES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
+GUESSING = np.log(2)
 
 
-def labels(*counts):
-    """The class indices of posts of as many classes as there are counts."""
-    return np.repeat(range(len(counts)), counts)
+def trial(rate: float, seed: int, loss: float, train_loss: float | None = None) -> Trial:
+    """A training that ends with about this loss on each of sixty validation posts."""
+    noise = np.random.default_rng(seed).normal(0, 0.2, 60)
+    last = loss if train_loss is None else train_loss
+    history = History((Epoch(1, last, loss, 0.5),), ((1, last),), 1, 1, 0.1, False, "cpu")
+    return Trial(rate, seed, 120, history, loss + noise, np.arange(60) < 30)
 
 
-def with_losses(*losses):
-    """A training by learning rate, smallest first, that ends at these losses whatever the seed."""
+def sweep_of(*losses: float, rate: float = 1e-4) -> Sweep:
+    """Trainings by rate with these losses, three seeds of the three in the middle."""
+    trials = [
+        trial(one, seed, loss + 0.01 * seed)
+        for one, loss in zip(RATES, losses, strict=True)
+        for seed in range(3 if one in RATES[1:4] else 1)
+    ]
+    return Sweep(tuple(trials), trials[0], rate, 120, 64, float(GUESSING))
 
-    def train(recipe):
-        near = pytest.approx(recipe.learning_rate)
-        place = [rate == near for rate in (1e-6, 5e-5, 5e-3)].index(True)
-        epoch = Epoch(1, losses[place], losses[place], 0.5)
-        return History((epoch,), ((1, losses[place]),), 1, 1, 0.1, False, "cpu")
 
-    return train
+HEALTHY = sweep_of(0.69, 0.6, 0.4, 0.5, np.nan)
+
+
+def test_a_rate_between_worse_ones_is_left_alone():
+    rate, gain = better_neighbour(HEALTHY, 0)
+    assert gain.low < 0
+    assert "neither 1e-05 nor 0.001 has less" in about_rates(HEALTHY, rate, gain)
 
 
 @pytest.mark.parametrize(
-    ("counts", "guessing"), [((8, 8), math.log(2)), ((5, 5, 5), math.log(3)), ((15, 1), 0.2338)]
+    ("losses", "better"),
+    [((0.69, 0.4, 0.6, 0.65, np.nan), 1e-5), ((0.69, 0.65, 0.6, 0.4, 0.7), 1e-3)],
+    ids=["too large", "too small"],
 )
-def test_guessing_is_the_entropy_of_the_classes(counts, guessing):
-    found = gather(with_losses(1.0, 1.0, 1.0), labels(*counts), 4, Recipe())
-    assert found.guessing == pytest.approx(guessing, abs=1e-4)
+def test_a_recipe_off_by_three_is_told_the_better_rate(losses, better):
+    sweep = sweep_of(*losses)
+    rate, gain = better_neighbour(sweep, 0)
+    assert (rate, gain.low > 0) == (better, True)
+    assert f"a rate of {better:.2g} ends with 0.20 nats less" in about_rates(sweep, rate, gain)
+
+
+def test_a_difference_that_the_seeds_do_not_agree_on_is_noise():
+    """Two of three seeds gain and one loses more: posts alone would call it certain."""
+    trials = [
+        trial(one, seed, loss)
+        for one, losses in {1e-5: (0.6, 0.6, 0.6), 1e-4: (0.6,) * 3, 1e-3: (0.5, 0.5, 0.75)}.items()
+        for seed, loss in enumerate(losses)
+    ]
+    sweep = Sweep(tuple(trials), trials[0], 1e-4, 120, 64, float(GUESSING))
+    assert gain_of(sweep, 1e-3, 0).low < 0
+
+
+def test_no_number_never_wins():
+    assert gain_of(sweep_of(0.6, 0.6, 0.6, np.nan, np.nan), 1e-3, 0).low == -np.inf
+    assert gain_of(sweep_of(0.6, 0.6, np.nan, 0.6, 0.6), 1e-3, 0).low == np.inf
 
 
 @pytest.mark.parametrize(
-    ("losses", "underfits", "fails"),
+    ("smallest", "largest", "underfits", "fails"),
+    [(0.69, 0.7, True, True), (0.1, 0.1, False, False), (0.69, np.nan, True, True)],
+)
+def test_the_ends_of_the_grid_are_judged_by_what_guessing_gets(smallest, largest, underfits, fails):
+    sweep = sweep_of(smallest, 0.5, 0.4, 0.5, largest)
+    assert sweep.smallest_underfits is underfits
+    assert sweep.largest_fails is fails
+
+
+def curve(fine_tuned: tuple[float, ...], probe: tuple[float, ...]) -> LearningCurve:
+    posts = (30, 60, 120)
+    trials = tuple(
+        Trial(1e-4, 0, amount, HEALTHY.long.history, np.zeros(100), np.arange(100) < 100 * share)
+        for amount, share in zip(posts, fine_tuned, strict=True)
+    )
+    return LearningCurve(trials, posts, np.array(probe) - 0.1, np.array(probe), 100)
+
+
+@pytest.mark.parametrize(
+    ("fine_tuned", "said"),
     [
-        ((0.23, 0.05, 0.24), True, True),
-        ((0.05, 0.05, 0.05), False, False),
-        ((0.69, 0.05, math.nan), True, True),
+        ((0.5, 0.7, 0.9), "From 120 train posts on, fine-tuning does better"),
+        ((0.5, 0.9, 0.9), "From 60 train posts on, fine-tuning does better"),
+        ((0.9, 0.5, 0.9), "From 120 train posts on, fine-tuning does better"),
+        ((0.5, 0.6, 0.7), "With up to 120 train posts, fine-tuning does not do better"),
+        ((0.5, 0.6, 0.8), "With up to 120 train posts, fine-tuning does not do better"),
     ],
+    ids=["at the end", "in the middle", "by luck", "never", "a tie"],
 )
-def test_a_rate_is_judged_by_what_guessing_gets_on_rare_classes(losses, underfits, fails):
-    found = gather(with_losses(*losses), labels(15, 1), 4, Recipe())
-    assert found.smallest_underfits is underfits
-    assert found.largest_fails is fails
+def test_it_is_said_from_how_many_posts_on_fine_tuning_pays(fine_tuned, said):
+    assert about_posts(curve(fine_tuned, (0.8, 0.8, 0.8))).startswith(said)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit import project
 from tests.running import ROOT, run_python
 
 USE_THE_INSTALLED_COPY = """
@@ -40,10 +41,14 @@ def wheel(tmp_path_factory):
     shutil.copytree(
         ROOT / "labkit", source / "labkit", ignore=shutil.ignore_patterns("__pycache__")
     )
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
+    exercises = source / "tests" / "exercises"
+    shutil.copytree(
+        ROOT / "tests" / "exercises", exercises, ignore=shutil.ignore_patterns("__pycache__")
+    )
     run("-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", str(source), folder=folder)
-    (built,) = folder.glob("labkit-*.whl")
+    (built,) = folder.glob("pytest_labkit-*.whl")
     return built
 
 
@@ -59,7 +64,8 @@ def test_the_wheel_holds_every_file_of_the_package(wheel):
     inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("labkit/")}
     files = {path for path in (ROOT / "labkit").rglob("*") if path.is_file()}
     ours = {str(path.relative_to(ROOT)) for path in files if "__pycache__" not in path.parts}
-    assert inside == ours
+    exercises = {f"labkit/project/exercises/{file.name}" for file in project.exercises()}
+    assert inside == ours | exercises
 
 
 def test_an_installed_copy_works_away_from_the_source(site, tmp_path):

@@ -16,12 +16,14 @@ from labkit.data.tokens import load_tokenizer
 from labkit.errors import LabError
 from labkit.evaluation import zero_shot
 from labkit.evaluation.metrics import best_zero_shot, evaluate_untrained
+from labkit.evaluation.wordings import TEMPLATES
 from labkit.model.checkpoints import load_classifier
 from labkit.plumbing.store import Store
 
 if TYPE_CHECKING:
     from transformers import DistilBertForSequenceClassification
 
+CLAIMS = tuple(map(TEMPLATES[0].format, ("baseball", "space", "medicine")))
 TEXTS = ["the pitcher and the catcher", "a probe in orbit", "old glove", "lunar shuttle " * 40]
 LABELS = ("baseball", "space", "medicine")
 
@@ -48,22 +50,22 @@ def pipeline_scores(model, tokenizer):
     classify = pipeline("zero-shot-classification", model=model, tokenizer=tokenizer, device=-1)
     rows = []
     for text in TEXTS:
-        found = classify(text, list(LABELS), hypothesis_template=zero_shot.HYPOTHESIS)
+        found = classify(text, list(LABELS), hypothesis_template=TEMPLATES[0])
         rows.append([found["scores"][found["labels"].index(label)] for label in LABELS])
     return np.array(rows)
 
 
 def test_a_limit_that_leaves_no_room_for_a_post_is_told(model, tokenizer):
-    claim = tokenizer(zero_shot.hypotheses(LABELS)[0])["input_ids"]
+    claim = tokenizer(CLAIMS[0])["input_ids"]
     texts = ["lunar shuttle " * 40]
     with pytest.raises(LabError, match=r"--lab-max-length \d+: no room for a post beside"):
-        zero_shot.untrained_nli(model, tokenizer, texts, LABELS[:1], len(claim) + 1)
-    zero_shot.untrained_nli(model, tokenizer, texts, LABELS[:1], len(claim) + 2)
+        zero_shot.untrained_nli(model, tokenizer, texts, CLAIMS[:1], len(claim) + 1)
+    zero_shot.untrained_nli(model, tokenizer, texts, CLAIMS[:1], len(claim) + 2)
 
 
 @pytest.mark.parametrize("seed", [0, 7])
 def test_scores_of_a_random_head_are_those_of_the_pipeline(model, tokenizer, seed):
-    scores = zero_shot.untrained_nli(model, tokenizer, TEXTS, LABELS, 64, heads=seed + 1)
+    scores = zero_shot.untrained_nli(model, tokenizer, TEXTS, CLAIMS, 64, heads=seed + 1)
     expected = pipeline_scores(zero_shot.draw_head(model, seed), tokenizer)
     assert scores[seed] == pytest.approx(expected, abs=1e-5)
 
@@ -73,7 +75,7 @@ def test_scores_of_a_trained_head_are_those_of_the_pipeline(model, tokenizer):
     model.config.label2id = names
     model.config.id2label = {index: name for name, index in names.items()}
     zero_shot.draw_head(model, 3)
-    scores = zero_shot.trained_nli(model, tokenizer, TEXTS, LABELS, 64)
+    scores = zero_shot.trained_nli(model, tokenizer, TEXTS, CLAIMS, 64)
     assert scores == pytest.approx(pipeline_scores(model, tokenizer), abs=1e-5)
 
 
@@ -87,6 +89,26 @@ def test_the_head_is_drawn_as_from_pretrained_draws_it(tiny_checkpoint):
     assert not fresh.pre_classifier.bias.any()
     first = drawn.classifier.weight.clone()
     assert not torch.equal(first, zero_shot.draw_head(drawn, 2).classifier.weight)
+
+
+def test_so_many_pairs_are_read_and_no_more():
+    """Of posts drawn by class share; the same posts for the same seed."""
+    truth = np.arange(9000) % 20
+    rows = zero_shot.asked(truth, 20, seed=1)
+    assert len(rows) * 20 == zero_shot.PAIRS
+    assert (np.diff(rows) > 0).all()
+    assert set(np.bincount(truth[rows]).tolist()) == {20}
+    assert rows.tolist() == zero_shot.asked(truth, 20, seed=1).tolist()
+    assert rows.tolist() != zero_shot.asked(truth, 20, seed=2).tolist()
+    assert len(zero_shot.asked(truth, 500, seed=1)) == zero_shot.LEAST_POSTS
+    assert zero_shot.asked(truth[:400], 2, seed=1).tolist() == list(range(400))
+
+
+def test_states_are_the_same_whatever_is_tokenized_at_a_time(model, tokenizer, monkeypatch):
+    whole = zero_shot.encode_pairs(model, tokenizer, TEXTS, CLAIMS, 64)
+    monkeypatch.setattr(zero_shot, "CHUNK", 3)
+    parts = zero_shot.encode_pairs(model, tokenizer, TEXTS, CLAIMS, 64)
+    np.testing.assert_allclose(parts, whole, atol=1e-5)
 
 
 def test_entailment_is_found_by_name():

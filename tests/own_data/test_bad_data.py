@@ -58,7 +58,7 @@ MISTAKES = {
     "fractions-as-labels": (
         "posts.csv",
         csv([(f"post {i}", i / 2) for i in range(20)]),
-        "labels in column 'label' are float64; they must be text or whole numbers",
+        "labels in column 'label' are fractions; they must be text or whole numbers",
     ),
     "null-label": (
         "posts.jsonl",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from labkit import lab
+from labkit import lab, sources
 from labkit.answers import answer
 from labkit.config import DataSource, ModelSource, Selection
 from labkit.errors import LabError
@@ -117,7 +117,7 @@ def test_another_architecture_with_another_tokenizer_goes_all_the_way(
 def test_labels_that_differ_are_named(model, given, tmp_path):
     other = changed(model, tmp_path / "m", id2label={"0": LABELS[0], "1": "sci.med"})
     with pytest.raises(LabError) as caught:
-        lab.check_inputs(given(other))
+        sources.check_inputs(given(other))
     assert "only the model has 'sci.med'; only the data has 'sci.space'" in str(caught.value)
 
 
@@ -129,9 +129,9 @@ def test_a_model_of_fewer_labels_than_the_data_is_an_error(model, given, tmp_pat
     with pytest.raises(
         LabError, match="only the data has 'c'; choose the data's with --lab-labels"
     ):
-        lab.check_inputs(given(two, data=DataSource(str(path)), selection=Selection()))
+        sources.check_inputs(given(two, data=DataSource(str(path)), selection=Selection()))
     run = given(two, data=DataSource(str(path)), selection=Selection(labels=("b", "a")))
-    lab.check_inputs(run)
+    sources.check_inputs(run)
     assert run.posts.labels == ("a", "b")  # as the model numbers them
 
 
@@ -154,7 +154,7 @@ MISTAKES = {
         lambda m: (m / "config.json").write_text(
             '{"architectures": ["XForSequenceClassification"], "id2label": {"1": "a", "2": "b"}}'
         ),
-        "does not number its labels from 0",
+        "does not number two or more labels from 0",
     ),
 }
 

@@ -18,7 +18,7 @@ from labkit.data import files
 from labkit.data.posts import Cleaning, load_posts
 from labkit.data.stratified import stratified_sample
 from labkit.evaluation.gates import gates_of, thresholds
-from labkit.evaluation.zero_shot import wording
+from labkit.evaluation.wordings import label_texts, wordings
 from labkit.exercises import EXERCISES
 from labkit.plumbing.store import Store
 from tests.subjects import COMMON_WORDS, TOPIC_WORDS
@@ -142,8 +142,9 @@ def test_shares_stay_within_one_post_when_a_rare_class_is_helped(tmp_path):
     ],
 )
 def test_a_label_without_wording_goes_by_its_readable_name(label, readable):
-    assert wording(label, {}) == readable
-    assert wording(label, {label: "given"}) == "given"
+    assert label_texts([label], {}) == [(readable,)]
+    assert label_texts([label], {label: "given"}) == [("given",)]
+    assert wordings([label], {})[0] == (f"This example is about {readable}.",)
 
 
 LIMITS = thresholds("embedded", {})
@@ -218,7 +219,7 @@ def test_the_wording_that_is_given_changes_what_zero_shot_finds(own_run):
     plain, worded = (
         own_run(frame, texts) for texts in ({}, {"sci.space": "the orbit of a rocket"})
     )
-    before, after = (run.zero_shot.label_similarity for run in (plain, worded))
+    before, after = (run.zero_shot.label_similarity[0] for run in (plain, worded))
     same = np.isclose(before, after).all(axis=0)
     assert dict(zip(plain.posts.labels, same, strict=True)) == {
         "rec.sport.baseball": True,

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from labkit.evaluation import intervals
+from labkit.evaluation.calibration import calibration
 from labkit.evaluation.metrics import evaluate, evaluate_draws
-from labkit.evaluation.separation import separation, silhouette, subsample
+from labkit.evaluation.separation import separation, silhouettes, subsample
 from tests.strategies import (
     confusion_matrices,
     labels,
@@ -78,13 +79,14 @@ def test_a_paired_difference_turns_its_sign_with_its_arguments(pairs, seed):
 @given(probability_rows(), seeds())
 def test_calibration_error_is_a_share_and_bins_hold_every_post(rows, seed):
     truth = np.random.default_rng(seed).integers(0, rows.shape[1], len(rows))
-    measured = intervals.calibration(rows, truth, seed)
-    assert 0 <= measured.error.low <= measured.error.high <= 1
+    measured = calibration(rows, truth, seed)
+    assert -1 <= measured.gap.low <= measured.gap.high <= 1
+    assert abs(measured.gap.value) <= measured.error + 1e-12 <= 1 + 1e-12
     assert measured.counts.sum() == len(rows)
     filled = measured.counts > 0
     gap = np.abs(measured.confidence - measured.accuracy)[filled]
     expected = (gap * measured.counts[filled]).sum() / len(rows)
-    assert measured.error.value == pytest.approx(expected, abs=1e-12)
+    assert measured.error == pytest.approx(expected, abs=1e-12)
 
 
 @given(labels(max_size=30).filter(lambda truth: 1 < len(set(truth.tolist())) < len(truth)), seeds())
@@ -92,8 +94,8 @@ def test_silhouette_is_that_of_scikit_learn(truth, seed):
     points = np.random.default_rng(seed).normal(size=(len(truth), 4))
     distances = metrics.pairwise_distances(points)
     np.fill_diagonal(distances, 0.0)
-    expected = metrics.silhouette_score(distances, truth, metric="precomputed")
-    assert silhouette(distances, truth) == pytest.approx(expected)
+    expected = metrics.silhouette_samples(distances, truth, metric="precomputed")
+    np.testing.assert_allclose(silhouettes(distances, truth), expected, atol=1e-9)
 
 
 @given(seeds())
@@ -101,8 +103,9 @@ def test_separation_tells_two_clouds_from_one(seed):
     rng = np.random.default_rng(seed)
     truth = np.repeat([0, 1], 20)
     one = rng.normal(size=(40, 3))
-    apart = separation(one + 9.0 * truth[:, None], truth, seed, permutations=40)
-    assert apart.silhouette > apart.null_high
+    distances = metrics.pairwise_distances(one + 9.0 * truth[:, None])
+    apart = separation(distances, truth, seed, permutations=40)
+    assert apart.silhouette > apart.null_95
     assert apart.p_value == pytest.approx(1 / 41)
 
 

@@ -35,7 +35,7 @@ def test_failed(text):
 
 
 @pytest.fixture
-def answer():  # asks the question, and leaves it without an answer
+def answer(lab):  # asks the question, and leaves it without an answer
     pass
 
 
@@ -153,7 +153,6 @@ def sabotaged_run(tmp_path_factory: pytest.TempPathFactory, tiny_checkpoint: Pat
 def every_way_run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Tests of one exercise that end in every way, with markup in ids, messages and output."""
     folder = tmp_path_factory.mktemp("every-way")
-    (folder / "conftest.py").write_text('pytest_plugins = ["labkit.plugin"]\n')
     (folder / "test_it.py").write_text(EVERY_WAY.format(hostile=HOSTILE))
     process = run_pytest("--capture=fd", folder=folder, cwd=folder)
     return Run(process, folder / "reports")

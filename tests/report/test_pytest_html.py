@@ -9,6 +9,7 @@ import pytest
 
 from labkit.exercises import BY_ID
 from labkit.plugin import html
+from labkit.plugin.registry import BUILT_IN
 from labkit.plugin.session import LabSession
 from tests.report.conftest import HOSTILE, open_page
 from tests.running import run_pytest
@@ -84,6 +85,7 @@ def test_an_answer_has_no_markup_of_its_own(tmp_path, text):
         unanswered=[],
         verdict=text,
         page=tmp_path / 'a "folder"' / "lab.html",
+        registry=BUILT_IN,
     )
     listed = html.answer_list(cast(LabSession, lab), tmp_path)
     assert re.sub('</?(div|p|ul|li|a)( (id|href)="[^"<>]*")?>', "", listed).count("<") == 0

@@ -16,8 +16,10 @@ import pytest
 
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
 from labkit.data.tokens import encode, load_tokenizer
-from labkit.evaluation import grammar
-from labkit.evaluation.behaviour import Model, Outcome, behaviours_of, examine
+from labkit.evaluation.behaviour import Model, Sample, behaviours_of
+from labkit.evaluation.edits import compose
+from labkit.evaluation.outcomes import Outcome
+from labkit.evaluation.search import beginnings_of, examine_all
 from labkit.model.checkpoints import load_classifier
 from labkit.model.encoding import embed, load_logits
 from labkit.plumbing.runner import Run
@@ -26,17 +28,15 @@ from tests.sabotage.sabotages import SEED, TOPICS, Subject
 from tests.subjects import LABELS, write_dataset
 
 
-def pad_out_posts(file: Path) -> None:
-    """Add a name or a neutral sentence to most posts, so that neither is news to the model."""
+def enrich(file: Path, edit: bool) -> None:
+    """Give posts two sentences and a number, and `edit` most, so that no edit is news to the model."""
     rows = [json.loads(line) for line in file.read_text().splitlines()]
     rng = random.Random(SEED)
     for row in rows:
-        if rng.random() < 0.5:
-            opening = rng.choice(grammar.OPENINGS).format(name=rng.choice(grammar.NAMES))
-            row["text"] = f"{opening} {row['text']}"
-        if rng.random() < 0.5:
-            around = [row["text"], rng.choice(grammar.NEUTRAL)]
-            row["text"] = " ".join(rng.sample(around, 2))
+        words = row["text"].split()
+        row["text"] = f"{' '.join(words[:6])}. {' '.join(words[6:])} {rng.randrange(10, 100)}."
+        if edit and rng.random() < 0.7:
+            row["text"] = compose(row["text"], rng.randrange)
     file.write_text("\n".join(map(json.dumps, rows)) + "\n")
 
 
@@ -44,14 +44,15 @@ def pad_out_posts(file: Path) -> None:
 def small_config(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> LabConfig:
     """Enough posts and steps for the tiny model to learn the topics for certain, also in the sweep."""
     posts = write_dataset(tmp_path_factory.mktemp("sabotage") / "posts", train=240, test=40)
-    pad_out_posts(posts / "train.jsonl")
+    enrich(posts / "train.jsonl", edit=True)
+    enrich(posts / "test.jsonl", edit=False)
     return LabConfig(
         profile="embedded",
         base_model=ModelSource(str(tiny_checkpoint)),
         data=DataSource(str(posts)),
         selection=Selection(labels=LABELS),
         label_texts=dict(zip(LABELS, ("baseball", "space"), strict=True)),
-        recipe=Recipe(learning_rate=3e-3, max_length=64, batch_size=4),
+        recipe=Recipe(epochs=3, learning_rate=3e-3, max_length=64, batch_size=4),
     )
 
 
@@ -74,22 +75,15 @@ def logits(trained: Run) -> Model:
 
 
 @pytest.fixture(scope="session")
-def behaviours_of_tiny() -> Callable[[Model], tuple[Outcome, ...]]:
-    """Outcomes of a model on every behaviour, with a grammar of words that the tiny model knows."""
-
-    def measure(model: Model) -> tuple[Outcome, ...]:
-        claims = behaviours_of(LABELS, TOPICS)
-        return tuple(examine(replace(claim, draws=100), model, SEED) for claim in claims)
-
-    return measure
+def sample_by(trained: Run) -> Callable[[Model], Sample]:
+    """The beginnings of the test posts, with what a model says of them."""
+    folder = trained.fine_tuned.folder
+    return lambda model: beginnings_of(trained.posts, folder, 64, model, SEED)
 
 
 @pytest.fixture(scope="session")
 def healthy(
-    subject: Subject,
-    trained: Run,
-    logits: Model,
-    behaviours_of_tiny: Callable[[Model], tuple[Outcome, ...]],
+    subject: Subject, trained: Run, logits: Model, sample_by: Callable[[Model], Sample]
 ) -> Subject:
     """The trained lab, with probes and zero-shot scores by a model that knows the topics."""
     encoder: Any = load_classifier(trained.fine_tuned.folder)
@@ -101,5 +95,10 @@ def healthy(
         topics=tuple(posts["label"]),
         embeddings=embed(encoder.to(trained.hardware.device).distilbert, ids),
     )
-    scores = replace(trained.zero_shot, label_similarity=trained.predictions.logits.test)
-    return subject.but(probes=probes, zero_shot=scores, behaviours=behaviours_of_tiny(logits))
+    known = trained.predictions.logits.test.copy()
+    known[::5] = known[::5, ::-1]  # wrong on every fifth post, so that there is more to learn
+    scores = replace(trained.zero_shot, label_similarity=known[np.newaxis])
+    outcomes: tuple[Outcome, ...] = examine_all(
+        behaviours_of(LABELS, TOPICS), logits, sample_by(logits), SEED
+    )
+    return subject.but(probes=probes, zero_shot=scores, behaviours=outcomes)

@@ -1,6 +1,8 @@
 """Every gate holds on a healthy subject and fails on a sabotaged one."""
 
+import re
 import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,9 +10,10 @@ from safetensors import SafetensorError
 
 from labkit.answers import answer
 from labkit.answers.behaviours import COUNTED, RATED
+from labkit.errors import LabError
 from labkit.evaluation.gates import GATES, thresholds
 from labkit.plumbing.runner import Run
-from tests.sabotage.sabotages import SABOTAGE
+from tests.sabotage.sabotages import KINDS, SABOTAGE, Sabotage, Subject
 
 LIMITS = thresholds("embedded", {})
 BEHAVIOURAL = {*RATED.values(), *COUNTED.values()}
@@ -23,9 +26,19 @@ def gate_of(run: Run, name: str) -> Any:
     return result
 
 
-def test_every_gate_has_its_sabotage():
+CASES = [
+    pytest.param(gate, sabotage, id=f"{gate}-{kind}")
+    for gate, kinds in SABOTAGE.items()
+    for kind, sabotage in kinds.items()
+    if not isinstance(sabotage, str)
+]
+
+
+def test_every_gate_has_its_sabotages():
     """Those of behaviour have theirs in `test_behaviours_catch_sabotage`."""
     assert set(SABOTAGE) | BEHAVIOURAL == {gate.name for gate in GATES}
+    assert all(tuple(kinds) == KINDS for kinds in SABOTAGE.values())
+    assert all(callable(kinds["broken"]) for kinds in SABOTAGE.values())
 
 
 @pytest.mark.parametrize("exercise", dict.fromkeys(gate.exercise for gate in GATES))
@@ -36,9 +49,19 @@ def test_every_gate_holds_on_the_healthy_subject(healthy, exercise):
     assert not failing, failing
 
 
-@pytest.mark.parametrize("gate", SABOTAGE)
-def test_gate_fails_on_the_sabotaged_subject(healthy, tmp_path, gate):
-    result = gate_of(SABOTAGE[gate](healthy, tmp_path).run, gate)
+@pytest.mark.parametrize(("gate", "sabotage"), CASES)
+def test_gate_fails_on_the_sabotaged_subject(
+    healthy: Subject, tmp_path: Path, gate: str, sabotage: Sabotage
+) -> None:
+    """By its number, or because what cannot be evaluated is refused with the stage's name."""
+    refused = ""
+    try:
+        result = gate_of(sabotage(healthy, tmp_path).run, gate)
+    except LabError as error:
+        refused = str(error)
+    if refused:
+        assert re.search("look at the stage|holds numbers that are not finite", refused)
+        return
     assert result.measured is not None
     assert not result.holds, result.explain()
 

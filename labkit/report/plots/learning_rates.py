@@ -1,89 +1,204 @@
-"""Plots of the small trainings by learning rate."""
+"""Plots of the small trainings: by learning rate, over many epochs, and by number of posts."""
 
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from labkit.report.blocks import Figure, Panels
-from labkit.report.plots.style import (
-    BLUE,
-    COLUMN,
-    GREY,
-    MUTED,
-    ON_DARK,
-    ON_LIGHT,
-    STYLE,
-    VERMILION,
-    figure_of,
-)
-from labkit.training.history import Sweep
+from labkit.report.plots.style import BLUE, COLUMN, GREY, MUTED, STYLE, VERMILION, figure_of
+from labkit.training.history import LearningCurve, Sweep
 
-RATE_COLOURS = (GREY, BLUE, VERMILION)  # smallest, the recipe's own, largest
+RATE_STYLES = (":", "--", "-", "-", "--", ":")  # below and above the recipe's rate alike
 
 
 @matplotlib.rc_context(STYLE)
 def learning_rates(sweep: Sweep) -> Panels:
-    """Loss curves by learning rate, and the accuracy of every rate after every epoch."""
-    return Panels(
-        f"Learning rate and epochs, on {sweep.posts} posts", (_losses(sweep), _accuracies(sweep))
+    """Loss by learning rate with every seed as a dot, and how training went at each rate."""
+    title = f"Learning rate, on {sweep.posts} posts cut at {sweep.tokens} tokens"
+    return Panels(title, (_by_rate(sweep), _by_epoch(sweep)))
+
+
+def _by_rate(sweep: Sweep) -> Figure:
+    canvas = Canvas(figsize=(COLUMN, 3.0))
+    axes = canvas.subplots()
+    top = 1.6 * sweep.guessing
+    means = [np.mean([trial.loss for trial in sweep.at(rate)]) for rate in sweep.rates]
+    axes.plot(sweep.rates, np.minimum(means, top), color=BLUE, lw=1.5, zorder=1)
+    for rate in sweep.rates:
+        losses = [min(trial.loss, top) for trial in sweep.at(rate)]
+        colour = VERMILION if rate == sweep.rate else BLUE
+        axes.plot([rate] * len(losses), losses, "o", color=colour, ms=5, clip_on=False)
+    axes.axvline(sweep.rate, color=VERMILION, lw=1, ls="--", zorder=0)
+    axes.text(sweep.rate, 0, " the recipe's", color=VERMILION, va="bottom", ha="left")
+    _guessing(axes, sweep)
+    axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss (nats)")
+    axes.set_ylim(0, top * 1.02)
+    values = "; ".join(
+        f"{rate:.2g}: {mean:.2f}" for rate, mean in zip(sweep.rates, means, strict=True)
+    )
+    return figure_of(
+        canvas,
+        "Validation loss by learning rate",
+        f"Validation loss at the kept epoch by learning rate, mean over the seeds: {values}. The "
+        f"recipe's rate is {sweep.rate:.2g}; guessing has {sweep.guessing:.2f}.",
+        "Each dot is one training; lower is better. Too small a rate stays at guessing, too large a one leaves what was learned; the best lies between.",
     )
 
 
-def _losses(sweep: Sweep) -> Figure:
+def _by_epoch(sweep: Sweep) -> Figure:
     canvas = Canvas(figsize=(COLUMN, 3.0))
     axes = canvas.subplots()
-    guessing = sweep.guessing
-    top = 2 * max(guessing, *(history.step_losses[0][1] for _, history in sweep.by_rate))
-    for (_, history), colour in zip(sweep.by_rate, RATE_COLOURS, strict=True):
-        steps = np.array(history.step_losses)
-        epochs = len(history.epochs)
-        axes.plot(steps[:, 0] / history.steps * epochs, steps[:, 1], color=colour, lw=1.2)
-    axes.axhline(guessing, color=MUTED, lw=1, ls="--")
-    axes.text(0, guessing * 0.97, "guessing", color=MUTED, va="top")
-    for place, (rate, colour) in enumerate(zip(sweep.rates, RATE_COLOURS, strict=True)):
+    top = 1.6 * sweep.guessing
+    ends = []
+    for rate, line in zip(sweep.rates, RATE_STYLES, strict=True):
+        history = sweep.at(rate)[0].history
+        losses = [epoch.train_loss for epoch in history.epochs]
+        own, below = rate == sweep.rate, rate < sweep.rate
+        colour = VERMILION if own else GREY if below else BLUE
+        shown = np.minimum(np.nan_to_num(losses, nan=top), top)
+        axes.plot(range(1, len(losses) + 1), shown, line, color=colour, lw=2.2 if own else 1.4)
+        ends.append((float(shown[-1]), f"{rate:.1g}", colour))
+    _name_ends(axes, ends, len(losses), top)
+    _guessing(axes, sweep)
+    axes.set(xlabel="epoch", ylabel="training loss (nats)", ylim=(0, top * 1.02))
+    axes.set_xticks(range(1, len(losses) + 1))
+    axes.set_xlim(0.9, len(losses) + 0.22 * len(losses))
+    values = "; ".join(
+        f"{rate:.2g}: {sweep.at(rate)[0].history.epochs[-1].train_loss:.2f}" for rate in sweep.rates
+    )
+    return figure_of(
+        canvas,
+        "Training loss by epoch",
+        f"Mean training loss of each epoch, one line for each learning rate; in the last: {values}.",
+        "One line for each learning rate; the thick one is the recipe. A line that stays at the dashed one has learned nothing.",
+    )
+
+
+def _name_ends(axes: Axes, ends: list[tuple[float, str, str]], last: int, top: float) -> None:
+    """Each line's name at its end, moved up where it would cover the one below."""
+    place = -1.0
+    for y, name, colour in sorted(ends):
+        place = max(y, place + 0.075 * top)
         axes.annotate(
-            f"{rate:.2g}",
-            (0.98, 0.97 - 0.09 * place),
-            xycoords="axes fraction",
+            name,
+            (last, place),
+            (5, 0),
+            textcoords="offset points",
             color=colour,
-            ha="right",
-            va="top",
+            va="center",
+            fontsize=9,
         )
-    axes.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, top), xlim=(0, epochs))
-    axes.set_xticks(range(epochs + 1))
-    ends = "; ".join(
-        f"{rate:.2g}: {history.epochs[-1].train_loss:.2f}" for rate, history in sweep.by_rate
-    )
-    return figure_of(
-        canvas,
-        "Training loss by learning rate",
-        f"Training loss of three learning rates; mean of the last epoch: {ends}.",
-        "One line for each learning rate. A line that stays at the dashed one has learned nothing: "
-        "that is the loss of guessing.",
+
+
+def _guessing(axes: Axes, sweep: Sweep) -> None:
+    axes.axhline(sweep.guessing, color=MUTED, lw=1, ls="--", zorder=0)
+    axes.annotate(
+        "guessing",
+        (0, sweep.guessing),
+        (3, 2),
+        xycoords=("axes fraction", "data"),
+        textcoords="offset points",
+        color=MUTED,
+        fontsize=9,
     )
 
 
-def _accuracies(sweep: Sweep) -> Figure:
-    canvas = Canvas(figsize=(COLUMN, 3.0))
+@matplotlib.rc_context(STYLE)
+def many_epochs(sweep: Sweep) -> Panels:
+    """Training and validation loss of the long training, with the epoch that would be kept."""
+    long = sweep.long
+    epochs = [epoch.epoch for epoch in long.history.epochs]
+    training = [epoch.train_loss for epoch in long.history.epochs]
+    validation = [epoch.validation_loss for epoch in long.history.epochs]
+    accuracy = [100 * epoch.validation_accuracy for epoch in long.history.epochs]
+    kept = long.history.best_epoch
+    first, second = Canvas(figsize=(COLUMN, 3.0)), Canvas(figsize=(COLUMN, 3.0))
+    axes = first.subplots()
+    for losses, name, colour in (
+        (training, "training", BLUE),
+        (validation, "validation", VERMILION),
+    ):
+        axes.plot(epochs, losses, marker="o", ms=4, color=colour, lw=2)
+        axes.annotate(
+            name,
+            (epochs[-1], losses[-1]),
+            (-4, 7),
+            textcoords="offset points",
+            ha="right",
+            color=colour,
+        )
+    other = second.subplots()
+    other.plot(epochs, accuracy, marker="o", ms=4, color=VERMILION, lw=2)
+    for each in (axes, other):
+        each.axvline(kept, color=MUTED, lw=1, ls="--", zorder=0)
+        each.annotate(
+            "kept",
+            (kept, 0.02),
+            (3, 0),
+            xycoords=("data", "axes fraction"),
+            textcoords="offset points",
+            color=MUTED,
+        )
+        each.set_xlabel("epoch")
+    axes.set(ylabel="cross-entropy (nats)", ylim=(0, None))
+    other.set(ylabel="validation accuracy (%)")
+    title = f"{len(epochs)} epochs at {long.learning_rate:.2g}, on {long.posts} posts cut at {sweep.tokens} tokens"
+    return Panels(
+        title,
+        (
+            figure_of(
+                first,
+                "Too many epochs: training and validation loss",
+                f"Training loss falls from {training[0]:.2f} to {training[-1]:.2f}. Validation loss "
+                f"is lowest in epoch {kept} with {min(validation):.2f} and ends at "
+                f"{validation[-1]:.2f}.",
+                "From where validation loss rises while training loss still falls, the model learns "
+                "its train posts by heart.",
+            ),
+            figure_of(
+                second,
+                "Too many epochs: validation accuracy",
+                f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
+                "Accuracy may stay where it is while the loss rises: the model is as often right, "
+                "but too sure where it is wrong.",
+            ),
+        ),
+    )
+
+
+@matplotlib.rc_context(STYLE)
+def posts_needed(curve: LearningCurve, tokens: int) -> Figure:
+    """Accuracy by number of train posts, for fine-tuning and for what trains no network."""
+    canvas = Canvas(figsize=(COLUMN, 3.2))
     axes = canvas.subplots()
-    axes.imshow(sweep.accuracies, cmap="viridis", vmin=0, vmax=1, aspect="auto")
-    for (row, column), value in np.ndenumerate(sweep.accuracies):
-        colour = ON_LIGHT if value > 0.6 else ON_DARK
-        axes.text(column, row, f"{100 * value:.1f} %", ha="center", va="center", color=colour)
-    epochs = range(sweep.accuracies.shape[1])
-    axes.set_xticks(epochs, [str(epoch + 1) for epoch in epochs])
-    axes.set_yticks(range(len(sweep.rates)), [f"{rate:.2g}" for rate in sweep.rates])
-    axes.set(xlabel="epochs", ylabel="learning rate")
-    axes.tick_params(length=0)
-    axes.spines[:].set_visible(False)
-    cells = "; ".join(
-        f"{rate:.2g}: {', '.join(f'{100 * value:.1f} %' for value in row)}"
-        for rate, row in zip(sweep.rates, sweep.accuracies, strict=True)
+    lines = (
+        (100 * curve.probe, "base embeddings, logistic", BLUE, "s--"),
+        (100 * curve.tfidf, "TF-IDF, logistic", GREY, "^:"),
+        (100 * curve.fine_tuned, "fine-tuned", VERMILION, "o-"),
+    )
+    for values, name, colour, line in lines:
+        axes.plot(curve.posts, values, line, color=colour, lw=2, ms=5, label=name)
+    for amount in curve.posts:
+        seeds = curve.at(amount)
+        axes.plot(
+            [amount] * len(seeds), 100 * np.array(seeds), "o", color=VERMILION, ms=3, alpha=0.6
+        )
+    axes.set(xscale="log", xlabel="train posts", ylabel="validation accuracy (%)")
+    axes.set_xticks(curve.posts, [str(amount) for amount in curve.posts])
+    axes.minorticks_off()
+    axes.legend(loc="best", fontsize=9)
+    each = "; ".join(
+        f"{amount} posts: {tuned:.0f}, {probe:.0f} and {words:.0f} %"
+        for amount, tuned, probe, words in zip(
+            curve.posts, 100 * curve.fine_tuned, 100 * curve.probe, 100 * curve.tfidf, strict=True
+        )
     )
     return figure_of(
         canvas,
-        f"Accuracy on {sweep.validation} validation posts",
-        f"Heat map of the validation accuracy after each epoch, by learning rate. {cells}.",
-        "Each cell is the share of validation posts that are right, after so many epochs (column) "
-        "at that learning rate (row). Bright is better.",
+        f"How much data: accuracy by train posts, each cut at {tokens} tokens",
+        f"Accuracy on {curve.validation} validation posts of the fine-tuned model, of logistic "
+        f"regression on base embeddings, and on TF-IDF. {each}.",
+        "Where the thick line is above the others, training the network pays. Small dots are single "
+        "trainings; their spread is the seed's.",
     )

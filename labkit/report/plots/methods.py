@@ -6,7 +6,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from labkit.evaluation.intervals import Calibration
+from labkit.evaluation.calibration import Calibration
 from labkit.evaluation.metrics import Draws, Evaluation
 from labkit.report.blocks import Figure, Matrix, Table
 from labkit.report.plots.style import BLUE, COLUMN, GRID, MUTED, PAPER, STYLE, VERMILION, figure_of
@@ -24,13 +24,18 @@ def comparison(evaluations: Sequence[Evaluation | Draws]) -> Figure:
     for row, evaluation in enumerate(ranked):
         estimate = evaluation.accuracy
         colour = VERMILION if evaluation.method == "fine_tuned" else BLUE
-        axes.plot([100 * estimate.low, 100 * estimate.high], [row, row], color=colour, lw=2.5)
+        ends = [100 * estimate.low, 100 * estimate.high]
+        if isinstance(evaluation, Draws):  # not an interval: its draws
+            draws = 100 * evaluation.accuracies
+            axes.plot(draws, np.full(len(draws), row), "|", color=colour, ms=9)
+        else:
+            axes.plot(ends, [row, row], color=colour, lw=2.5)
         axes.plot(100 * estimate.value, row, "o", color=colour)
         axes.text(0, row + 0.22, evaluation.name, color=colour, va="bottom")
         axes.text(103, row, f"{100 * estimate.value:.1f} %", va="center", color=colour)
     axes.set(xlim=(0, 101), ylim=(-0.5, len(ranked) - 0.2), yticks=[])
     axes.spines.left.set_visible(False)
-    axes.set_xlabel("accuracy on the test posts (%), 95 % interval")
+    axes.set_xlabel("accuracy on the test posts (%); 95 % interval, or draws")
     axes.grid(axis="x", color=GRID, lw=0.6)
     axes.set_axisbelow(True)
     words = ", ".join(f"{e.name} {100 * e.accuracy.value:.1f} %" for e in reversed(ranked))
@@ -132,15 +137,14 @@ def reliability(measured: Calibration, method: str) -> Figure:
     edges = np.linspace(0, 100, len(measured.counts) + 1)
     below.bar(edges[:-1], measured.counts, np.diff(edges), align="edge", color=BLUE, ec=PAPER)
     below.set(ylabel="posts", xlabel="confidence (%)")
-    error = measured.error
     bins = "; ".join(
         f"{count} posts {sure:.0f} % sure, {right:.0f} % right"
         for count, sure, right in zip(measured.counts[filled], x, y, strict=True)
     )
     return figure_of(
         canvas,
-        f"Confidence and accuracy of the {method} model: {100 * error.value:.1f} points apart "
-        f"({100 * error.low:.1f} to {100 * error.high:.1f})",
+        f"How sure and how right, {method}: {100 * measured.sureness:.1f} % sure, "
+        f"{100 * (measured.sureness - measured.gap.value):.1f} % right",
         f"Reliability plot. {bins}.",
         "Posts are grouped by how sure the model is. On the dashed line it is right as often as it "
         "says; above the line it is right more often (under-confident), below it less often "

@@ -1,0 +1,75 @@
+"""What exercise 3 says of labels that look wrong and of posts that are nearly the same."""
+
+import numpy as np
+
+from labkit.data.posts import Posts
+from labkit.evaluation.findings import DataChecks, NearCopies
+from labkit.report.blocks import Table
+from labkit.report.wording import percent
+
+SHOWN = 12
+EXCERPT = 160  # characters of a post
+
+
+def check_values(checks: DataChecks) -> dict[str, float]:
+    """How many labels look wrong, and how many pairs of posts are near copies."""
+    suspects = sum(int(split.sum()) for _, split in checks.suspect.items())
+    return {
+        "suspect_labels": suspects,
+        "near_copies": checks.copied,
+        "near_copies_across_splits": checks.across,
+    }
+
+
+def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
+    """The most suspicious labels and the nearest copies, each with advice; none for none."""
+    found = []
+    ranked = sorted(
+        (-float(getattr(checks.suspicion, name)[row]), name, int(row))
+        for name, suspect in checks.suspect.items()
+        for row in np.flatnonzero(suspect)
+    )
+    if ranked:
+        rows = []
+        for suspicion, name, row in ranked[:SHOWN]:
+            post = getattr(posts, name)[row]
+            likely = posts.labels[getattr(checks.likely, name)[row]]
+            label = posts.labels[post["label"]]
+            rows.append((name, label, likely, percent(-suspicion), excerpt(post["text"])))
+        found.append(
+            Table(
+                f"Labels that look wrong: {len(ranked)}, the most suspicious first. Read them; mend "
+                "a wrong label, and keep a right one: such posts are the hard ones",
+                ("split", "label", "looks like", "suspicion", "post"),
+                tuple(rows),
+            )
+        )
+    if checks.copies:
+        found.append(
+            Table(
+                f"Near copies: {checks.copied} pairs, {checks.across} of them between two splits. "
+                "Between splits they make a test easier than it is; keep one of each pair",
+                ("splits", "labels", "runs of words shared", "post"),
+                tuple(copy_row(posts, pair) for pair in checks.copies[:SHOWN]),
+            )
+        )
+    return found
+
+
+def copy_row(posts: Posts, pair: NearCopies) -> tuple[str, ...]:
+    one, other = (
+        getattr(posts, split)[row] for split, row in zip(pair.splits, pair.rows, strict=True)
+    )
+    labels = dict.fromkeys(posts.labels[post["label"]] for post in (one, other))
+    return (
+        ", ".join(dict.fromkeys(pair.splits)),
+        " and ".join(labels),
+        percent(pair.shared),
+        excerpt(one["text"]),
+    )
+
+
+def excerpt(text: str, length: int = EXCERPT) -> str:
+    """The beginning of a text in one line."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[:length]} …"

@@ -1,0 +1,225 @@
+"""Sentences of the answers that say what a comparison came to, true whichever way it came out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from labkit.data.posts import Posts
+from labkit.evaluation.calibration import (
+    Calibration,
+    Perfect,
+    calibration,
+    perfect,
+    probabilities_of,
+    temperature,
+)
+from labkit.evaluation.comparison import Paired
+from labkit.evaluation.intervals import Estimate, accuracy
+from labkit.evaluation.metrics import Evaluations, Method
+from labkit.evaluation.separation import Separation, Separations
+from labkit.report.wording import percent, percent_interval
+
+NOTICED = 0.05  # a p-value
+
+
+def points(estimate: Estimate, sign: int = 1) -> str:
+    """A difference of shares in points with its interval: `7.2 points (3.5 to 11.3)`."""
+    value, *ends = (100 * sign * number for number in (estimate.value, estimate.low, estimate.high))
+    return f"{value:.1f} points ({min(ends):.1f} to {max(ends):.1f})"
+
+
+def alike(found: Paired, rival: str) -> str:
+    """That two methods differ by no more than luck."""
+    sign, word = (1, "more") if found.difference.value >= 0 else (-1, "less")
+    return (
+        f"right {points(found.difference, sign)} {word} often than {rival}, no more than the draw of "
+        "the posts explains"
+    )
+
+
+def pays(found: Paired, probe: Method) -> str:
+    """Whether fine-tuning was worth more than logistic regression on what was there before."""
+    known = f"logistic regression on the frozen embeddings, which gets {percent_interval(probe.accuracy)}"
+    p = f"exact McNemar p = {found.p_value:.2g}"
+    if found.verdict == "better":
+        return (
+            f"Fine-tuning pays here: on the same posts it is {points(found.difference)} better than "
+            f"{known} ({p}). "
+        )
+    if found.verdict == "worse":
+        return (
+            f"Fine-tuning does not pay here: on the same posts it is {points(found.difference, -1)} "
+            f"worse than {known} ({p}). "
+        )
+    return (
+        f"Fine-tuning does not pay here: on the same posts it is {alike(found, known)} "
+        f"({found.only_first} posts that only it got right against {found.only_second}, {p}). "
+    )
+
+
+def others_ahead(pairs: Sequence[Paired]) -> str:
+    """The methods that are better than the fine-tuned one; `pairs` are each of them against it."""
+    ahead = [pair for pair in pairs if pair.verdict == "better"]
+    said = ", ".join(f"{pair.first} by {points(pair.difference)}" for pair in ahead)
+    return f"Better than the fine-tuned model on these posts: {said}. " if ahead else ""
+
+
+def never_said(evaluation: Method, labels: Sequence[str]) -> list[str]:
+    """The classes that a method gave to no post."""
+    counts = np.bincount(np.ravel(evaluation.predicted), minlength=len(labels))
+    return [label for label, count in zip(labels, counts, strict=True) if count == 0]
+
+
+def unsaid(evaluation: Method, labels: Sequence[str]) -> str:
+    """That a method never gives some classes; empty where it gives all."""
+    missing = never_said(evaluation, labels)
+    if not missing:
+        return ""
+    named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
+    return f"It never says {named}: of {len(labels)} classes {len(missing)} got no post. "
+
+
+def by_macro_f1(evaluations: Evaluations) -> str:
+    """That another method leads where every class counts alike; empty where the same one does."""
+    methods = list(evaluations.values())
+    first = max(methods, key=lambda method: method.accuracy.value)
+    fair = max(methods, key=lambda method: method.macro_f1.value)
+    shown = [f"{method.macro_f1.value:.3f}" for method in (fair, first)]
+    if shown[0] == shown[1]:
+        return ""
+    return (
+        f"By macro F1, which counts every class alike, another method leads: {fair.name} with "
+        f"{shown[0]}, {first.name} with {shown[1]}. "
+    )
+
+
+def separated(found: Separations, posts: int) -> str:
+    """How far apart the classes stand before and after, each against its own shuffled labels."""
+    rows = len(found.rows)
+    over = (
+        f"all {posts} test posts"
+        if rows == posts
+        else f"{rows} of the {posts} test posts drawn at random"
+    )
+    gain = found.gain
+    ends = f"({gain.low:.2f} to {gain.high:.2f})"
+    if gain.low > 0:
+        moved = f"a gain of {gain.value:.2f} {ends}"
+    elif gain.high < 0:
+        moved = f"a loss of {-gain.value:.2f} ({-gain.high:.2f} to {-gain.low:.2f})"
+    else:
+        moved = f"a change of {gain.value:.2f} {ends}, no more than the draw of the posts explains"
+    return (
+        f"The silhouette of the classes in the full embedding space (1 is perfect, 0 is none), over "
+        f"{over}, goes from {against_null(found.before)} before to {against_null(found.after)} after "
+        f"fine-tuning: {moved}. "
+    )
+
+
+def against_null(found: Separation) -> str:
+    """A silhouette, what shuffled labels of the same embeddings come to, and its p-value."""
+    no_more = ", so no clearer than luck" if found.p_value > NOTICED else ""
+    return (
+        f"{found.silhouette:.3f} (95 % of shuffled labels stay below {found.null_95:.3f}, "
+        f"p = {found.p_value:.2g}{no_more})"
+    )
+
+
+def slices_of(posts: Posts) -> np.ndarray | None:
+    """The slice of every test post; None where the corpus has no slices."""
+    if "slice" not in posts.test.column_names:
+        return None
+    return np.asarray(posts.test["slice"])
+
+
+def told_apart(posts: Posts, evaluations: Evaluations) -> str:
+    """The fine-tuned accuracy with and without the worst slice, where that is far below the rest.
+
+    Empty where no slice is. Where label similarity is worse than a guess there, that says why.
+    """
+    slices, tuned = slices_of(posts), evaluations["fine_tuned"]
+    if slices is None or len(np.unique(slices)) < 2:
+        return ""
+    name = min(np.unique(slices), key=lambda one: tuned.correct[slices == one].mean())
+    own = slices == name
+    inside, outside = accuracy(tuned.correct[own]), accuracy(tuned.correct[~own])
+    if inside.high >= outside.low:
+        return ""
+    errors = np.count_nonzero(~tuned.correct[own]), np.count_nonzero(~tuned.correct)
+    by_label_texts = accuracy(evaluations["label_similarity"].correct[own])
+    guess = np.bincount(posts.truth.test[own]).max() / own.sum()
+    why = (
+        f" There label similarity is right on {percent_interval(by_label_texts)} and the most "
+        f"frequent class on {percent(guess)}: the words of these posts speak for another class."
+        if by_label_texts.high < guess
+        else ""
+    )
+    return (
+        f"That is a mixture: {percent_interval(inside)} on the {own.sum()} posts of the slice {name}, "
+        f"{percent_interval(outside)} on all others; {errors[0]} of the {errors[1]} errors are in "
+        f"that slice.{why} "
+    )
+
+
+@dataclass(frozen=True)
+class Sureness:
+    """How sure a classifier is and how right: as it is, and at a temperature."""
+
+    own: Calibration
+    perfect: Perfect
+    temperature: float
+    cooled: Calibration
+    by_slice: Mapping[str, Calibration]
+
+
+def sureness(
+    test: np.ndarray,
+    truth: np.ndarray,
+    validation: np.ndarray,
+    validation_truth: np.ndarray,
+    slices: np.ndarray | None,
+    seed: int,
+) -> Sureness:
+    """From logits (posts, classes) and class indices of the test and the validation posts."""
+    found = temperature(validation, validation_truth)
+    rows = probabilities_of(test)
+    own = calibration(rows, truth, seed)
+    by_slice = {
+        str(name): calibration(rows[slices == name], truth[slices == name], seed)
+        for name in (np.unique(slices) if slices is not None else ())
+    }
+    cooled = calibration(probabilities_of(test, found), truth, seed)
+    return Sureness(own, perfect(rows, own.error, seed), found, cooled, by_slice)
+
+
+def how_sure(found: Sureness) -> str:
+    """How sure it is against how right, in which direction, and what a temperature does to that."""
+    own = found.own
+    right = own.sureness - own.gap.value
+    apart = direction(own.gap)
+    beyond = (
+        "more than that" if found.perfect.p_value <= NOTICED else "which this model does not exceed"
+    )
+    by_slice = ""
+    ranked = sorted(found.by_slice.items(), key=lambda item: -item[1].gap.value)
+    if len(ranked) > 1:
+        ends = [f"{direction(each.gap)} on {name}" for name, each in (ranked[0], ranked[-1])]
+        by_slice = f" By slice it is from {ends[0]} to {ends[1]}."
+    return (
+        f"It is {percent(own.sureness)} sure on average and right on {percent(right)}: {apart}."
+        f"{by_slice} Its binned calibration error is {100 * own.error:.1f} points; a model with "
+        f"perfect confidences would show {100 * found.perfect.mean:.1f} on as many posts, in 95 % of "
+        f"draws below {100 * found.perfect.high:.1f}, {beyond}. A temperature of "
+        f"{found.temperature:.2f}, fitted on the validation posts, makes it "
+        f"{100 * found.cooled.error:.1f}."
+    )
+
+
+def direction(gap: Estimate) -> str:
+    """Too sure or too unsure, by how many points."""
+    if gap.low > 0:
+        return f"{points(gap)} too sure"
+    if gap.high < 0:
+        return f"{points(gap, -1)} too unsure"
+    return f"as sure as it is right, to {100 * max(abs(gap.low), abs(gap.high)):.1f} points"

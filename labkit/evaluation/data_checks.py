@@ -1,0 +1,106 @@
+"""Labels that look wrong, and posts that are nearly the same.
+
+Labels by confident learning (Northcutt, Jiang and Chuang 2021, https://doi.org/10.1613/jair.1.12125):
+a classifier that never saw a post gives it probabilities, and a post counts for a class when it is
+as sure of it as the posts of that class are on average. The classifier is logistic regression on
+the base model's embeddings, cross-validated, so this needs no training of the network.
+
+Near copies by the Jaccard similarity of their runs of words, computed exactly: most runs stand in
+one post only, so the product of two sparse matrices is small.
+"""
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+from scipy.sparse import triu
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from labkit.data.posts import BySplit, Embeddings, Posts
+from labkit.evaluation.findings import DataChecks, NearCopies
+
+FOLDS = 5
+RUN = 4  # words
+ALIKE = 0.5  # of the runs of two posts
+COMMON = 200  # posts; a run in more of them is a phrase, and no sign of a copy
+SHOWN = 20  # pairs
+WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+")  # each character where nothing parts words
+
+
+def check(posts: Posts, embeddings: Embeddings, seed: int) -> DataChecks:
+    """Look at the posts of all splits together; `embeddings` (posts, dim) are the base model's."""
+    names, splits = zip(*posts.items(), strict=True)
+    sizes = [len(split) for split in splits]
+    labels = np.concatenate([truth for _, truth in posts.truth.items()])
+    vectors = np.concatenate([array for _, array in embeddings.items()])
+    suspicion, likely, suspect = suspects(vectors, labels, seed)
+    texts = [text for split in splits for text in split["text"]]
+    pairs = near_copies(texts)
+
+    def apart(array: np.ndarray) -> BySplit[np.ndarray]:
+        return BySplit(*np.split(array, np.cumsum(sizes)[:-1]))
+
+    place = [(name, row) for name, size in zip(names, sizes, strict=True) for row in range(size)]
+    copies = []
+    for one, other, shared in pairs[:SHOWN]:
+        (split, row), (second, other_row) = place[one], place[other]
+        copies.append(NearCopies((split, second), (row, other_row), shared))
+    across = sum(place[one][0] != place[other][0] for one, other, _ in pairs)
+    return DataChecks(
+        apart(suspicion), apart(likely), apart(suspect), tuple(copies), len(pairs), across
+    )
+
+
+def suspects(
+    embeddings: np.ndarray, labels: np.ndarray, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """How suspicious each label is (posts,), the class it looks like, and whether it is a suspect."""
+    folds = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
+    model = LogisticRegression(C=10.0, max_iter=1000)
+    splitter = StratifiedKFold(max(2, folds), shuffle=True, random_state=seed)
+    shares = cross_val_predict(model, embeddings, labels, cv=splitter, method="predict_proba")
+    return judge_labels(shares, labels)
+
+
+def judge_labels(
+    shares: np.ndarray, labels: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same from probabilities (posts, classes) by a model that has not seen these posts.
+
+    Suspicion is the normalised margin: 0 where all is on the given label, 1 where all is on another.
+    """
+    own = shares[np.arange(len(labels)), labels]
+    thresholds = np.array([own[labels == j].mean() for j in range(shares.shape[1])])
+    confident = np.where(shares >= thresholds, shares, -1.0)
+    counted = confident.argmax(axis=1)
+    suspect = (confident.max(axis=1) >= 0) & (counted != labels)
+    others = shares.copy()
+    others[np.arange(len(labels)), labels] = -1.0
+    likely = np.where(suspect, counted, others.argmax(axis=1))
+    return (1 + others.max(axis=1) - own) / 2, likely, suspect
+
+
+def near_copies(texts: Sequence[str]) -> list[tuple[int, int, float]]:
+    """Pairs of texts that share at least half of their runs of words, most alike first."""
+    counter = CountVectorizer(
+        analyzer=runs_of, binary=True, max_df=min(1.0, COMMON / max(1, len(texts))), dtype=np.int32
+    )
+    try:
+        present = counter.fit_transform(texts)
+    except ValueError:  # no text has a run of words
+        return []
+    together = triu(present @ present.T, k=1).tocoo()
+    size = np.asarray(present.sum(axis=1)).ravel()
+    union = size[together.row] + size[together.col] - together.data
+    shared = together.data / union
+    found = np.flatnonzero(shared >= ALIKE)
+    order = found[np.argsort(-shared[found], kind="stable")]
+    return [(int(together.row[i]), int(together.col[i]), float(shared[i])) for i in order]
+
+
+def runs_of(text: str) -> set[str]:
+    """The runs of words of a text, without case and marks; of a shorter text the whole."""
+    words = WORD.findall(text.casefold())
+    return {" ".join(words[at : at + RUN]) for at in range(max(1, len(words) - RUN + 1))} - {""}

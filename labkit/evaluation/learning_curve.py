@@ -1,0 +1,50 @@
+"""How much data: fine-tuning against what trains no network, by the number of train posts.
+
+All methods see the same posts, cut at the same length, and are measured on the same validation
+posts. An amount is a sample of its own by class share, not a part of a larger one.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from labkit.config import Recipe
+from labkit.evaluation.baselines import embedding_logistic, tfidf_logistic
+from labkit.model.encoding import reader
+from labkit.plumbing.runner import Call
+from labkit.training.classifier import trainer
+from labkit.training.history import LearningCurve, Start, Sweep
+from labkit.training.sweep import POSTS, SEEDS, part, small, trial
+
+AMOUNTS = (30, 60, 240)  # posts, besides those of the sweep
+REPEATED = 60  # the amount that is trained with every seed, as that of the sweep is
+
+
+def learning_curve(
+    start: Start, recipe: Recipe, sweep: Sweep, split_seed: int, call: Call
+) -> LearningCurve:
+    """The trainings of the sweep at the recipe's rate, and as many epochs on fewer and on more
+    posts, as far as there are twice as many."""
+    tokens, train = start.tokens, trainer(start, call)
+    read = reader(start.base, start.hardware)
+    validation = part(tokens.validation, POSTS, split_seed)
+    trials = list(sweep.at(sweep.rate))
+    amounts = {sweep.posts: part(tokens.train, POSTS, split_seed)}
+    for amount in AMOUNTS:
+        if 2 * amount > len(tokens.train) or amount == sweep.posts:
+            continue
+        amounts[amount] = posts = part(tokens.train, amount, split_seed)
+        for seed in range(recipe.seed, recipe.seed + (SEEDS if amount == REPEATED else 1)):
+            short = replace(small(start, recipe, amount), seed=seed)
+            trials.append(trial(train, posts, validation, short))
+    truth = np.asarray(validation["label"])
+    ids = {amount: list(posts["input_ids"]) for amount, posts in amounts.items()}
+    seen = list(validation["input_ids"])
+    scores = []
+    for amount in sorted(amounts):
+        labels = np.asarray(amounts[amount]["label"])
+        by_words = tfidf_logistic(read.texts(ids[amount]), labels, read.texts(seen))
+        by_vectors = embedding_logistic(read.embed(ids[amount]), labels, read.embed(seen))
+        scores.append([np.mean(found.argmax(axis=1) == truth) for found in (by_words, by_vectors)])
+    tfidf, probe = np.array(scores).T
+    return LearningCurve(tuple(trials), tuple(sorted(amounts)), tfidf, probe, len(validation))

@@ -1,0 +1,1 @@
+"""Attacks on the lab, by area; `docs/reliability.md` counts them."""

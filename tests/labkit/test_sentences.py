@@ -1,0 +1,273 @@
+"""The answers' sentences are true for two classes and five, with slices and without, whoever wins.
+
+Made of results that nobody had to measure: every method is right on the posts that a case says.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pytest
+
+from labkit.answers import compare, fine_tune, pretrained_knowledge, verdicts, zero_shot
+from labkit.data.posts import Cleaning, Posts
+from labkit.data.probes import Probes
+from labkit.evaluation.intervals import Estimate
+from labkit.evaluation.metrics import evaluate, evaluate_all
+from labkit.evaluation.scores import BaselineScores, ZeroShotScores
+from labkit.evaluation.separation import Separation, Separations
+from labkit.model.predictions import BySplit, Predictions
+from labkit.report.plots import methods
+from labkit.report.plots.style import Figure
+from labkit.training.history import FineTuned
+
+SIZE, HARD = 200, 40  # test posts, and those of the slice `hard`, which come first
+WORDINGS = (("one",), ("two",), ("three",))
+# By case: the posts that each method gets wrong.
+CASES: Mapping[str, Mapping[str, range]] = {
+    "wins": {"tuned": range(10), "probe": range(40), "zero_shot": range(60)},
+    "ties": {"tuned": range(30), "probe": range(1, 31), "zero_shot": range(2, 32)},
+    "loses": {"tuned": range(60), "probe": range(10), "zero_shot": range(10)},
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Posts, and what every method makes of them."""
+
+    posts: Posts
+    evaluations: Any
+    zero_shot: ZeroShotScores
+    baselines: BaselineScores
+    predictions: Predictions
+
+
+def scores_of(truth: np.ndarray, classes: int, wrong: Any) -> np.ndarray:
+    """Scores that are right but for some posts, which get the next class."""
+    said = truth.copy()
+    said[list(wrong)] = (said[list(wrong)] + 1) % classes
+    return np.eye(classes, dtype=np.float32)[said]
+
+
+def build(classes: int, slices: bool, wrong: Mapping[str, Any], asked: int = SIZE) -> World:
+    truth = np.arange(SIZE) % classes
+    rows = {"text": [f"post {i}" for i in range(SIZE)], "label": truth.tolist()}
+    if slices:
+        rows["slice"] = ["hard"] * HARD + ["easy"] * (SIZE - HARD)
+    split = datasets.Dataset.from_dict(rows)
+    labels = tuple(f"class {i}" for i in range(classes))
+    posts = Posts(split, split, split, labels, Cleaning({}, {}, 0, 0))
+    by_wording = [
+        scores_of(truth, classes, set(wrong["zero_shot"]) | set(range(100, 100 + more)))
+        for more in (0, 20, 40)
+    ]
+    heads = np.random.default_rng(0).random((20, asked, classes))
+    zero_shot_scores = ZeroShotScores(WORDINGS, np.stack(by_wording), np.arange(asked), heads)
+    probe = scores_of(truth, classes, wrong["probe"])
+    baselines = BaselineScores(
+        np.full((SIZE, classes), 1 / classes), scores_of(truth, classes, range(70)), probe
+    )
+    tuned = wrong.get("tuned_scores")
+    logits = 2 * (scores_of(truth, classes, wrong["tuned"]) if tuned is None else tuned)
+    splits = BySplit(logits, logits, logits)
+    predictions = Predictions(splits, splits)
+    evaluations = evaluate_all(posts, 0, baselines, zero_shot_scores, predictions)
+    return World(posts, evaluations, zero_shot_scores, baselines, predictions)
+
+
+@pytest.fixture(autouse=True)
+def nothing_drawn(monkeypatch):
+    monkeypatch.setattr(methods, "figure_of", lambda canvas, title, alt: Figure(title, alt, ""))
+
+
+def fine_tuned_sentence(world: World) -> str:
+    trained = FineTuned(Path(), None, world.predictions.logits.validation)
+    return fine_tune.answer(world.posts, world.evaluations, trained, None, 0).sentence
+
+
+def apart(low: float, value: float, high: float, p: float = 0.005) -> Separations:
+    nothing = np.zeros((0, 2))
+    before, after = Separation(0.1, 0.02, p), Separation(0.1 + value, 0.03, p)
+    return Separations(before, after, Estimate(value, low, high), np.arange(SIZE), nothing, nothing)
+
+
+def compared_sentence(world: World, separations: Separations | None = None) -> str:
+    logits, truth = world.predictions.logits, world.posts.truth
+    found = verdicts.sureness(
+        *(logits.test, truth.test, logits.validation, truth.validation),
+        verdicts.slices_of(world.posts),
+        0,
+    )
+    return compare.sentence(
+        world.posts, world.evaluations, separations or apart(0.1, 0.2, 0.3), found, 0
+    )
+
+
+ALL = pytest.mark.parametrize("case", CASES)
+SLICES = pytest.mark.parametrize("slices", [True, False], ids=["slices", "no-slices"])
+CLASSES = pytest.mark.parametrize("classes", [2, 5], ids=["two", "five"])
+
+
+@ALL
+@SLICES
+@CLASSES
+def test_exercise_4_says_who_is_better_and_by_what(case, slices, classes):
+    world = build(classes, slices, CASES[case])
+    said = fine_tuned_sentence(world)
+    right = 100 - len(CASES[case]["tuned"]) / 2
+    assert f"Fine-tuning reached {right:.1f} %" in said
+    verdict = {
+        "wins": r"25\.0 points \(\S+ to \S+\) better than zero-shot",
+        "ties": r"right 0\.0 points .* no more than the draw of the posts explains",
+        "loses": r"25\.0 points \(\S+ to \S+\) worse than zero-shot",
+    }
+    assert re.search(verdict[case], said), said
+    assert ("slice hard" in said) == slices
+    assert "-0.0" not in said
+
+
+@CLASSES
+def test_exercise_4_tells_the_accuracy_as_the_mixture_that_it_is(classes):
+    """All ten errors are in the slice, on which label similarity gets nothing right."""
+    said = fine_tuned_sentence(build(classes, True, CASES["wins"]))
+    assert re.search(r"a mixture: 75\.0 % .* on the 40 posts of the slice hard, 100\.0 %", said)
+    assert "10 of the 10 errors are in that slice" in said
+    assert "There label similarity is right on 0.0 %" in said
+    assert f"the most frequent class on {100 / classes:.1f} %" in said
+
+
+def test_exercise_4_calls_no_slice_worse_that_is_not():
+    even = {name: range(0, SIZE, 10) for name in ("tuned", "probe", "zero_shot")}
+    assert "slice" not in fine_tuned_sentence(build(2, True, even))
+
+
+def test_exercise_4_takes_no_credit_for_beating_what_is_worse_than_guessing():
+    """Label texts in the wrong order: zero-shot is right on nothing, the model says one class."""
+    one_class = np.tile(np.float32([1, 0]), (SIZE, 1))
+    wrong = {"probe": (), "zero_shot": range(SIZE), "tuned_scores": one_class}
+    said = fine_tuned_sentence(build(2, False, wrong))
+    assert "right 0.0 points" in said
+    assert "always guessing the most frequent class, which zero-shot does not beat" in said
+
+
+@ALL
+@SLICES
+@CLASSES
+def test_exercise_5_says_whether_fine_tuning_paid(case, slices, classes):
+    said = compared_sentence(build(classes, slices, CASES[case]))
+    verdict = {
+        "wins": r"Fine-tuning pays here: .* 15\.0 points \(\S+ to \S+\) better than logistic",
+        "ties": r"does not pay here: .* right 0\.0 points .* \(1 posts .* against 1,",
+        "loses": r"does not pay here: .* 25\.0 points \(\S+ to \S+\) worse than logistic",
+    }
+    assert re.search(verdict[case], said), said
+    assert ("Better than the fine-tuned model on these posts" in said) == (case == "loses")
+    assert ("By slice" in said) == slices
+    assert "never says" not in said
+
+
+def test_exercise_5_names_the_classes_that_are_never_said():
+    truth = np.arange(SIZE) % 5
+    wrong = {"tuned": np.flatnonzero(truth == 3), "probe": range(60), "zero_shot": range(60)}
+    said = compared_sentence(build(5, False, wrong))
+    assert "It never says class 3: of 5 classes 1 got no post." in said
+
+
+def test_exercise_5_says_where_accuracy_and_macro_f1_disagree():
+    """The model gives up a class of six posts, the probe errs on eight of the other."""
+    truth = np.arange(SIZE) < 6
+    rare = np.where(truth[:, None], [0, 1], [1, 0])
+    tuned, probe = np.tile([1, 0], (SIZE, 1)), rare.copy()
+    probe[10:18] = [0, 1]
+    scores = [each.astype(float) for each in (tuned, probe)]
+    first, second = (
+        evaluate(name, each, truth.astype(int), 0)
+        for name, each in zip(("fine_tuned", "embedding_logistic"), scores, strict=True)
+    )
+    assert first.accuracy.value > second.accuracy.value
+    said = verdicts.by_macro_f1({"fine_tuned": first, "embedding_logistic": second})
+    assert "another method leads: frozen embeddings + logistic regression with 0.789" in said
+    assert verdicts.by_macro_f1({"fine_tuned": first}) == ""
+
+
+@pytest.mark.parametrize(
+    ("ends", "words"),
+    [
+        ((0.1, 0.2, 0.3), "a gain of 0.20 (0.10 to 0.30)"),
+        ((-0.1, 0.0, 0.1), "no more than the draw of the posts explains"),
+        ((-0.3, -0.2, -0.1), "a loss of 0.20 (0.10 to 0.30)"),
+    ],
+)
+def test_exercise_5_says_which_way_the_classes_moved(ends, words):
+    assert words in compared_sentence(build(2, False, CASES["wins"]), apart(*ends))
+
+
+def test_exercise_5_gives_each_silhouette_its_own_null():
+    said = compared_sentence(build(2, False, CASES["wins"]), apart(0.1, 0.2, 0.3))
+    assert "0.100 (95 % of shuffled labels stay below 0.020, p = 0.005) before" in said
+    assert "0.300 (95 % of shuffled labels stay below 0.030, p = 0.005) after" in said
+    unclear = compared_sentence(build(2, False, CASES["wins"]), apart(0.1, 0.2, 0.3, p=0.4))
+    assert "p = 0.4, so no clearer than luck" in unclear
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"), [(1, "too unsure"), (20, "too sure"), (None, "as sure as it is right")]
+)
+def test_exercise_5_says_in_which_direction_it_is_not_as_sure_as_right(scale, words):
+    """30 of 200 wrong: 85 % right. The odds of an 85 % confidence are 17 to 3."""
+    truth = np.arange(SIZE) % 2
+    factor = np.log(17 / 3) if scale is None else scale
+    scores = scores_of(truth, 2, range(30)) * factor / 2
+    world = build(2, False, {**CASES["ties"], "tuned_scores": scores.astype(np.float32)})
+    assert words in compared_sentence(world)
+
+
+@ALL
+@SLICES
+@CLASSES
+def test_exercise_2_says_what_other_wordings_come_to(case, slices, classes):
+    world = build(classes, slices, CASES[case])
+    said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
+    right = 100 - len(CASES[case]["zero_shot"]) / 2
+    assert said.startswith(f"Label similarity gets {right:.1f} %")
+    assert f"over 3 wordings of the labels label similarity gets from {right - 20:.1f} %" in said
+    assert f"to {right:.1f} %" in said
+    assert ("By slice" in said) == slices
+    assert "drawn for them" not in said
+
+
+def test_exercise_2_says_how_many_posts_the_entailment_methods_read():
+    world = build(2, False, CASES["wins"], asked=120)
+    said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
+    assert "120 of the 200 posts were drawn for them" in said
+
+
+def test_heads_that_differ_by_no_more_than_the_posts_are_not_called_dice():
+    world = build(2, False, CASES["wins"])
+    said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
+    assert "that is no more than the draw of the posts explains" in said
+
+
+@pytest.mark.parametrize(
+    ("within", "words"), [(0.9, "a gap of"), (0.0, "no more than the draw"), (-0.9, "wrong way")]
+)
+@pytest.mark.parametrize("curated", [True, False])
+@CLASSES
+def test_exercise_1_says_whether_there_is_a_gap(within, words, curated, classes, monkeypatch):
+    for plot in ("similarity_heat_map", "pair_histogram"):
+        monkeypatch.setattr(pretrained_knowledge.plots, plot, lambda *_: Figure("", "", ""))
+    topics = np.repeat(np.arange(classes), 8)
+    noise = np.random.default_rng(0).normal(size=(len(topics), 30))
+    base = np.eye(classes)[topics] if within > 0 else np.tile(np.eye(8), (classes, 1))
+    embeddings = np.hstack([abs(within) * 9 * base, noise])
+    texts = tuple(f"sentence {i}" for i in range(len(topics)))
+    probes = Probes(texts, tuple(topics.tolist()), curated, embeddings)
+    world = build(classes, False, CASES["wins"])
+    said = pretrained_knowledge.answer(world.posts, probes, 0).sentence
+    assert words in said
+    assert ("paraphrase" in said) == curated
+    assert "before any training" not in said
