@@ -80,7 +80,7 @@ def test_one_batch_by_hand(base, posts, lab):
     assert not torch.equal(weight, weight_before)
 
 
-def test_the_same_in_a_loop_by_hand_of_the_trainer(base, posts, lab, history, tmp_path):
+def test_the_trainer_set_up_by_hand(base, posts, lab, history, tmp_path):
     """The Trainer takes such steps, batch after batch and epoch after epoch.
 
     Here on 16 posts for two epochs; `labkit/training/fine_tune.py` has the lab's own call.
