@@ -69,7 +69,7 @@ def test_one_batch_by_hand(base, posts, lab):
         logits = model(batch["input_ids"], batch["attention_mask"]).logits  # (posts, classes)
         return torch.nn.functional.cross_entropy(logits, labels)
 
-    weight = model.distilbert.transformer.layer[0].attention.q_lin.weight
+    weight = model.get_parameter("distilbert.transformer.layer.0.attention.q_lin.weight")
     weight_before = weight.detach().clone()
     loss = forward()
     loss.backward()  # a gradient for every weight, those of the encoder too
