@@ -5,41 +5,21 @@ either spelling works. Heavy libraries are imported when a command starts its wo
 """
 
 import argparse
-import json
 import os
 import sys
 import tempfile
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from labkit import __version__, profiles, project
-from labkit.config import LabConfig, ModelSource
-from labkit.errors import UNSEEN, LabError, visible
-from labkit.exercises import stage_words
-from labkit.plugin import options, settings_file
-from labkit.plumbing import processes
-from labkit.runs import tracking
-from labkit.runs.history import new_run_name
+from labkit import __version__, project
+from labkit.commands import fine_tune, predict
+from labkit.commands.output import Lines
+from labkit.config import ModelSource
+from labkit.errors import LabError, visible
+from labkit.plugin import options
 
 STORE = Path(".pytest_cache", "d", "labkit")  # where the pytest plugin keeps its stages
 NOT_HERE = ("fine-tuned",)
-TOGETHER = "fine_tuned"  # the stage in which the processes of a launcher work together
-
-
-class Lines:
-    """Progress as plain lines on standard error."""
-
-    def begin(self, stage: str) -> None:
-        self.say(f"{stage_words(stage)} ...")
-
-    def advance(self, done: float, note: str = "") -> None: ...
-
-    def end(self, note: str = "") -> None: ...
-
-    def say(self, line: str) -> None:
-        print(f"labkit: {visible(line)}", file=sys.stderr)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -120,10 +100,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = top.parse_args(argv)
     run = {
         "init": project.run,
-        "fine-tune": run_fine_tune,
-        "predict": run_predict,
-        "puzzle": run_puzzle,
+        "fine-tune": fine_tune.run,
+        "predict": predict.run,
         "try": run_try,
+        "puzzle": run_puzzle,
         "verify": run_verify,
         "reproduce": run_reproduce,
     }
@@ -148,164 +128,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             line += "; with the same options it goes on from the last whole epoch"
     print(f"labkit {args.command}: {line}", file=sys.stderr)
     return code
-
-
-def read_settings(args: argparse.Namespace) -> dict[str, Any]:
-    """Every option's value of a `fine-tune` command line, by name: typed, else of a TOML file."""
-    typed = {}
-    for option in options.RUN_OPTIONS:
-        value = getattr(args, option.key, None)
-        typed[option.name] = dict(value) if option.repeats and value else value
-    file = settings_file.find(Path.cwd(), args.config)
-    return options.merge(typed, settings_file.read(file) if file else {})
-
-
-def configure(settings: Mapping[str, Any]) -> LabConfig:
-    """The configuration that the settings make."""
-    choice = profiles.choose(settings["profile"] or "auto")
-    return options.apply(choice.profile, {**settings, "fine-tuned": None})
-
-
-class Leading(Lines):
-    """Progress of the first of several processes: when it trains, it tells the others with what."""
-
-    def __init__(self) -> None:
-        self.key = ""
-
-    def begin(self, stage: str) -> None:
-        super().begin(stage)
-        if stage == TOGETHER:
-            processes.tell(self.key)
-
-
-def run_fine_tune(args: argparse.Namespace) -> int:
-    """Train, measure and save; prints the folder with what was measured."""
-    if processes.place().rank:
-        return train_along(args)
-    settings = read_settings(args)
-    tracker = tracking.run_in(settings["report-to"], Path("reports"), new_run_name(time.time()))
-    config = configure(settings)
-    from labkit import lab, sources
-    from labkit.plumbing.files import check_writable
-    from labkit.plumbing.store import Store
-    from labkit.release.lineage import Lineage
-    from labkit.release.model_folder import check_target, publish
-
-    progress = Leading()
-    if processes.left_alone():
-        progress.say(
-            "accelerate launch --cpu starts one process; --multi_gpu, also without GPUs, "
-            "or torchrun starts several"
-        )
-    store = Store(args.store, progress=progress)
-    run = lab.run(config, store, progress=progress, resumable=True, tracker=tracker)
-    check_writable(args.store)
-    check_writable(args.output.parent)
-    sources.check_inputs(run)
-    check_target(args.output)
-    if tracker:
-        tracker.begin()
-    progress.key = run.own_key(TOGETHER)  # prepared before the other processes are let in
-    with processes.together(run.hardware.device):
-        run.key(TOGETHER)
-        if run.entries[TOGETHER].reused:
-            processes.tell(None)
-    publish(run.saved_model, args.output)
-    accuracy = run.evaluations["fine_tuned"].accuracy
-    measured = {"accuracy": accuracy.value, "low": accuracy.low, "high": accuracy.high}
-    if tracker:
-        record = Lineage.load(args.output)
-        values = {f"lab/{name}": value for name, value in record.metrics.items()}
-        tracker.finish(config, run.fine_tuned.history, values, [args.output])
-    write_json({"model": str(args.output), **measured})
-    return 0
-
-
-def train_along(args: argparse.Namespace) -> int:
-    """The part of every process but the first: be there when it trains, and save nothing.
-
-    It joins before it reads anything: what is wrong with the command line or the posts is then
-    told once, by the first process, whose end is the end of all.
-    """
-    from labkit.plumbing.hardware import detect
-
-    with processes.together(detect().device):
-        from labkit import lab
-        from labkit.plumbing.store import Store
-
-        run = lab.run(configure(read_settings(args)), Store(args.store), resumable=True)
-        told = processes.tell(None)
-        if told is None:
-            return 0  # the first process found the model in its store
-        if told != run.own_key(TOGETHER):
-            raise LabError(
-                f"process {processes.place().rank} would not train with what process 0 does: its "
-                "posts, base model, options, versions or kind of processor are others"
-            )
-        with tempfile.TemporaryDirectory() as scratch:
-            run.compute(TOGETHER, Path(scratch))
-    return 0
-
-
-def run_predict(args: argparse.Namespace) -> int:
-    """Print one JSON object for each text."""
-    from labkit.model.given import resolve
-
-    folder = resolve(ModelSource(args.model), "MODEL").folder
-    texts = list(args.texts or read_lines(args.file))
-    for number, text in enumerate(texts, start=1):
-        if any("\ud800" <= character <= "\udfff" for character in text):
-            raise LabError(f"text {number}: is not UTF-8")
-    for line in predictions(folder, texts):
-        write_json(line)
-    return 0
-
-
-def write_json(value: Any) -> None:
-    """Print a value as one line of JSON, in ASCII where the output has no more than that.
-
-    Controls beyond ASCII are written as escapes as well: a terminal may obey them.
-    """
-    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
-    text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
-    print(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
-
-
-def read_lines(file: Path | None) -> Iterator[str]:
-    """The lines of a file, or of standard input."""
-    try:
-        if file is None and sys.stdin is None:
-            raise LabError("standard input is closed; name texts, or a --file of them")
-        raw = sys.stdin.buffer.read() if file is None else file.read_bytes()
-        content = raw.decode("utf-8-sig")
-    except OSError as error:
-        where = "standard input" if file is None else f"--file {file}"
-        raise LabError(f"{where}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise LabError(f"{file or 'standard input'}: is not UTF-8") from None
-    # Not `splitlines`, which ends a line also at form feeds and at separators inside a text.
-    yield from content.removesuffix("\n").replace("\r\n", "\n").split("\n") if content else ()
-
-
-def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:
-    """Text, label and the probability of every label, for each text."""
-    if not texts:
-        return
-    import numpy as np
-    from scipy.special import softmax
-
-    from labkit.data.tokens import encode, load_tokenizer
-    from labkit.model.checkpoints import load_classifier
-    from labkit.model.encoding import classify
-
-    model = load_classifier(folder)
-    tokenizer = load_tokenizer(folder)
-    labels: dict[Any, str] = model.config.id2label or {}
-    limit = min(tokenizer.model_max_length, model.config.max_position_embeddings)
-    logits = classify(model, encode(tokenizer, texts, limit)).logits
-    for text, row in zip(texts, softmax(logits.astype(np.float64), axis=-1), strict=True):
-        named = {labels[i]: float(p) for i, p in enumerate(row)}
-        yield {"text": text, "label": max(named, key=named.__getitem__), "probabilities": named}
 
 
 def run_try(args: argparse.Namespace) -> int:

@@ -46,7 +46,9 @@ def train(start: Start | None, plan: Plan | None, call: Call) -> FineTuned:
         return FineTuned(call.folder, history, np.empty((0, len(tokens.labels))))
     logits = classify(model, list(tokens.validation["input_ids"])).logits
     model.save_pretrained(call.folder)
-    load_tokenizer(start.base.folder).save_pretrained(call.folder)
+    tokenizer = load_tokenizer(start.base.folder)
+    tokenizer.model_max_length = plan.recipe.max_length  # the one that is measured
+    tokenizer.save_pretrained(call.folder)
     return FineTuned(call.folder, history, logits)
 
 

@@ -32,11 +32,9 @@ BEYOND_DOUBT = 0.001  # a p-value; no run of the lab should be red by chance
 
 
 @pytest.fixture(scope="module")
-def claims(lab, posts):
+def claims(zero_shot):
     """One sentence for each label, such as "This example is about baseball."."""
-    from labkit.evaluation.zero_shot import hypotheses, wording
-
-    return hypotheses([wording(label, lab.settings["label_texts"]) for label in posts.labels])
+    return zero_shot.wordings[0]
 
 
 @pytest.fixture(scope="module")
@@ -71,8 +69,9 @@ def test_label_similarity_by_hand(base, posts, claims, zero_shot, lab):
     post = embed(posts.test[0]["text"])
     cosines = [float(post @ embed(claim)) for claim in claims]  # one for each label
 
-    assert cosines == pytest.approx(zero_shot.label_similarity[0], abs=1e-3)
-    assert np.argmax(cosines) == zero_shot.label_similarity[0].argmax()
+    measured = zero_shot.label_similarity[0, 0]  # in the first wording, of the first post
+    assert cosines == pytest.approx(measured, abs=1e-3)
+    assert np.argmax(cosines) == measured.argmax()
 
 
 def test_entailment_by_hand(base, nli, posts, claims, zero_shot, lab):
@@ -86,6 +85,8 @@ def test_entailment_by_hand(base, nli, posts, claims, zero_shot, lab):
 
     from labkit.evaluation.zero_shot import entailment_index
 
+    post = posts.test[int(zero_shot.asked[0])]["text"]
+
     def answer(checkpoint, entailment, seed=0):
         torch.manual_seed(seed)  # a head that the checkpoint lacks is drawn here
         tokenizer = AutoTokenizer.from_pretrained(checkpoint.folder)
@@ -95,7 +96,7 @@ def test_entailment_by_hand(base, nli, posts, claims, zero_shot, lab):
         logits = []
         for claim in claims:
             pair = tokenizer(
-                posts.test[0]["text"],  # [CLS] premise [SEP] hypothesis [SEP]
+                post,  # [CLS] premise [SEP] hypothesis [SEP]
                 claim,
                 truncation="only_first",
                 max_length=lab.settings["max_length"],

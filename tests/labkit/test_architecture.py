@@ -30,6 +30,7 @@ ORDER = (
         "plugin",
         "puzzles",
         "project",
+        "commands",
         "__main__",
     ),
 )

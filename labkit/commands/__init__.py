@@ -1,0 +1,1 @@
+"""What `labkit fine-tune` and `labkit predict` do."""
