@@ -102,8 +102,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "init": project.run,
         "fine-tune": fine_tune.run,
         "predict": predict.run,
-        "try": run_try,
         "puzzle": run_puzzle,
+        "try": run_try,
         "verify": run_verify,
         "reproduce": run_reproduce,
     }

@@ -178,7 +178,9 @@ def surface_features(texts: Sequence[str]) -> dict[str, np.ndarray]:
     counts: dict[str, Iterable[float]] = {
         "characters": map(len, texts),
         "words": (len(text.split()) for text in texts),
-        "mean word length": (len("".join(text.split())) / len(text.split()) for text in texts),
+        "mean word length": (
+            len("".join(text.split())) / max(1, len(text.split())) for text in texts
+        ),
         "lines": (len(text.splitlines()) for text in texts),
         "digits": (sum(map(str.isdigit, text)) for text in texts),
         "capitals": (sum(map(str.isupper, text)) for text in texts),

@@ -39,12 +39,27 @@ ZERO_SHOT = ("label_similarity", "untrained_nli", "trained_nli")  # as they are,
 PROBE = "embedding_logistic"
 
 
+class Measured:
+    """A method on test posts; `rows` are their row numbers where it was not asked about all."""
+
+    method: str
+    rows: np.ndarray | None
+
+    @property
+    def name(self) -> str:
+        """The method as tables and plots call it."""
+        return METHODS[self.method]
+
+    def of(self, values: np.ndarray) -> np.ndarray:
+        """Those of `values` (test posts, ...) that stand for the posts that it was asked about."""
+        return values if self.rows is None else values[self.rows]
+
+
 @dataclass(frozen=True)
-class Evaluation:
+class Evaluation(Measured):
     """One method on test posts: class indices (posts,), which of them are right, and how sure.
 
-    The intervals cover the draw of the test posts, for this very model. `rows` are the posts' row
-    numbers where the method was not asked about all of them.
+    The intervals cover the draw of the test posts, for this very model.
     """
 
     method: str
@@ -55,18 +70,9 @@ class Evaluation:
     rows: np.ndarray | None = None
 
     @property
-    def name(self) -> str:
-        """The method as tables and plots call it."""
-        return METHODS[self.method]
-
-    @property
     def hit_rate(self) -> np.ndarray:
         """For each post (posts,) 1 where it is right, else 0."""
         return self.correct.astype(float)
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """Those of `values` (test posts, ...) that stand for the posts that it was asked about."""
-        return values if self.rows is None else values[self.rows]
 
 
 @dataclass(frozen=True)
@@ -79,11 +85,11 @@ class Range:
 
 
 @dataclass(frozen=True)
-class Draws:
+class Draws(Measured):
     """A method with a random part, drawn several times: class indices (draws, posts).
 
     `accuracy` and `macro_f1` range over the draws, on these very test posts. Where one draw must
-    stand for all it is the first, `predicted` and `correct` (posts,). `rows` as of an `Evaluation`.
+    stand for all it is the first, `predicted` and `correct` (posts,).
     """
 
     method: str
@@ -92,11 +98,6 @@ class Draws:
     accuracy: Range
     macro_f1: Range
     rows: np.ndarray | None = None
-
-    @property
-    def name(self) -> str:
-        """The method as tables and plots call it."""
-        return METHODS[self.method]
 
     @property
     def predicted(self) -> np.ndarray:
@@ -115,10 +116,6 @@ class Draws:
     def hit_rate(self) -> np.ndarray:
         """For each post (posts,) the share of draws that got it right."""
         return self.all_correct.mean(axis=0)
-
-    def of(self, values: np.ndarray) -> np.ndarray:
-        """Those of `values` (test posts, ...) that stand for the posts that it was asked about."""
-        return values if self.rows is None else values[self.rows]
 
 
 Method = Evaluation | Draws

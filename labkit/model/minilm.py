@@ -3,6 +3,10 @@
 The blocks of both are the same (Sanh et al. 2019, https://arxiv.org/abs/1910.01108, section 3).
 DistilBERT drops the pooler and the token-type table; with one segment the table adds the same row
 to every position, so it folds into the position embeddings, and the rest is a renaming.
+
+What it knows is not what DistilBERT knows: beyond masked words MiniLM was trained contrastively on a
+billion sentence pairs (https://huggingface.co/sentence-transformers/all-MiniLM-L6-v2), which is what
+puts sentences about one topic near each other before the lab trains anything.
 """
 
 import importlib.metadata

@@ -53,7 +53,7 @@ def test_silhouette_of_four_points_by_hand():
 
 
 def test_it_is_at_least_as_good_as_the_majority(evaluations, evaluation):
-    if evaluation.method in ZERO_SHOT:
+    if evaluation.method in (*ZERO_SHOT, "best_wording"):
         pytest.skip("it knows nothing of the classes' sizes; a gate of exercise 2 judges it")
     own, majority = (e.accuracy.value for e in (evaluation, evaluations["majority"]))
     assert own >= majority, f"{evaluation.name} {percent(own)}, majority {percent(majority)}"

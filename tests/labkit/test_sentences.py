@@ -81,12 +81,14 @@ def build(classes: int, slices: bool, wrong: Mapping[str, Any], asked: int = SIZ
 
 @pytest.fixture(autouse=True)
 def nothing_drawn(monkeypatch):
-    monkeypatch.setattr(methods, "figure_of", lambda canvas, title, alt: Figure(title, alt, ""))
+    monkeypatch.setattr(
+        methods, "figure_of", lambda canvas, title, alt, *how: Figure(title, alt, "")
+    )
 
 
 def fine_tuned_sentence(world: World) -> str:
     trained = FineTuned(Path(), None, world.predictions.logits.validation)
-    return fine_tune.answer(world.posts, world.evaluations, trained, None, 0).sentence
+    return fine_tune.answer(world.posts, world.evaluations, trained, None, None, None, 0).sentence
 
 
 def apart(low: float, value: float, high: float, p: float = 0.005) -> Separations:
