@@ -477,5 +477,5 @@ def test_texts_without_a_word_leave_tfidf_with_the_shares_of_the_classes(texts):
 )
 def test_a_class_is_drawn_as_it_is_called(label):
     """matplotlib would set what stands between two dollar signs as a formula."""
-    drawn = similarity_heat_map(np.eye(2), (0, 1), [label, "other"]).svg
+    drawn = similarity_heat_map(np.eye(4), (0, 0, 1, 1), [label, "other"]).svg
     assert "<svg" in drawn
