@@ -10,6 +10,8 @@ import pytest
 from labkit.exercises import BY_ID
 from labkit.plugin.session import SESSION, LabSession
 
+TEST_ID = '<td class="col-testId">'
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> None:
@@ -18,6 +20,15 @@ def pytest_html_results_summary(prefix: list[str], session: pytest.Session) -> N
     if lab is not None and lab.asked:
         beside = Path(session.config.getoption("htmlpath")).parent.absolute()
         prefix.append(answer_list(lab, beside))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_html_results_table_row(cells: list[str]) -> None:
+    """Escape a test's id, which pytest-html takes as it is: a parameter of it can be markup."""
+    for place, cell in enumerate(cells):
+        if cell.startswith(TEST_ID):
+            name = cell.removeprefix(TEST_ID).removesuffix("</td>")
+            cells[place] = f"{TEST_ID}{escape(name)}</td>"
 
 
 def answer_list(lab: LabSession, beside: Path) -> str:
