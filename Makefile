@@ -7,13 +7,17 @@ PIP := $(VENV)/bin/python -m pip
 TORCH := $(shell grep '^torch==' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: lab test check sample bench clean
+.PHONY: lab test faults check sample bench clean
 
 lab: $(VENV)/.lab
 	$(VENV)/bin/pytest
 
 test: $(VENV)/.installed
-	$(VENV)/bin/pytest tests -n 2 --dist loadfile
+	$(VENV)/bin/pytest tests -n 2 --dist loadfile -m 'not faults'
+
+# Every attack of tests/faults, those that take minutes as well.
+faults: $(VENV)/.installed
+	$(VENV)/bin/pytest tests/faults -n 2 --dist loadfile
 
 check: $(VENV)/.installed
 	$(VENV)/bin/ruff format --check .

@@ -1,4 +1,4 @@
-"""`labkit` on the command line: init, fine-tune, predict, try, verify, reproduce.
+"""`labkit` on the command line: init, fine-tune, predict, try, puzzle, verify, reproduce.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -58,6 +58,16 @@ def parser() -> argparse.ArgumentParser:
     )
     trying.add_argument("model", metavar="MODEL", help="a model's folder or Hub id")
     trying.add_argument("--dataset", metavar="PATH", help="where the train posts lie now")
+    puzzle = commands.add_parser(
+        "puzzle",
+        help="find the fault that is hidden in a small run",
+        description="Small runs of the lab, each with one fault in it, to be found from what its "
+        "report shows. `puzzle` lists them; `start N`, `hint N`, `answer N NAME`.",
+    )
+    actions = ("list", "start", "hint", "answer")
+    puzzle.add_argument("action", nargs="?", default="list", choices=actions)
+    puzzle.add_argument("number", nargs="?", type=int, metavar="N")
+    puzzle.add_argument("more", nargs="?", help="the step of a hint, or the name of a fault")
     verify = commands.add_parser(
         "verify",
         help="check a model against its lineage.json",
@@ -92,6 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "init": project.run,
         "fine-tune": fine_tune.run,
         "predict": predict.run,
+        "puzzle": run_puzzle,
         "try": run_try,
         "verify": run_verify,
         "reproduce": run_reproduce,
@@ -126,6 +137,15 @@ def run_try(args: argparse.Namespace) -> int:
 
     folder = resolve(ModelSource(args.model), "MODEL").folder
     for line in converse(folder, args.dataset, typed_lines(), Lines().say):
+        print(line, flush=True)
+    return 0
+
+
+def run_puzzle(args: argparse.Namespace) -> int:
+    """Print what a command about a puzzle comes to."""
+    from labkit.puzzles import game
+
+    for line in game.lines_of(args.action, args.number, args.more, Path("reports"), STORE):
         print(line, flush=True)
     return 0
 

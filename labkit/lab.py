@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
-    from labkit.evaluation.findings import DataChecks, Explained
+    from labkit.evaluation.findings import DataChecks, Mistaken
     from labkit.evaluation.learning_curve import LearningCurve
     from labkit.evaluation.metrics import Evaluations
     from labkit.evaluation.outcomes import Outcome
@@ -235,13 +235,14 @@ def mistakes(
     posts: Posts,
     predictions: Predictions,
     max_length: int,
+    seed: int,
     hardware: Hardware,
-) -> tuple[Explained, ...]:
-    """The fine-tuned model's surest mistakes: shortest text still wrong, nearest train posts."""
+) -> Mistaken:
+    """Where the fine-tuned model goes wrong: its surest mistakes explained, its weak slices."""
     from labkit.evaluation.mistakes import explain
     from labkit.model.encoding import load_logits
 
-    return explain(posts, predictions, load_logits(fine_tuned.folder, max_length, hardware))
+    return explain(posts, predictions, load_logits(fine_tuned.folder, max_length, hardware), seed)
 
 
 @stored

@@ -22,6 +22,7 @@ def run_pytest(*args: str, folder: Path, cwd: Path = ROOT, **more: str) -> Finis
     Uncaptured, or what is imported early would be reported to nobody.
     """
     keep = ["-o", f"cache_dir={folder / 'cache'}", f"--lab-reports={folder / 'reports'}"]
+    keep += ["-p", "no:randomly"]  # one order also where the folder has no settings
     return run_python("-m", "pytest", "-s", *keep, *args, cwd=cwd, **more)
 
 

@@ -15,15 +15,14 @@ from labkit.answers.mistakes import (
     slice_table,
     weak_table,
 )
-from labkit.data.posts import Embeddings, Posts
+from labkit.data.posts import Posts
 from labkit.evaluation.calibration import Calibration
 from labkit.evaluation.comparison import Paired, against, all_against
-from labkit.evaluation.findings import DataChecks, Explained
+from labkit.evaluation.findings import DataChecks, Mistaken
 from labkit.evaluation.intervals import confusion
 from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method
 from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
-from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Point, Table
@@ -35,11 +34,10 @@ from labkit.report.wording import percent, with_interval
 def answer(
     posts: Posts,
     evaluations: Evaluations,
-    base_embeddings: Embeddings,
     predictions: Predictions,
     separation: Separations,
     behaviours: tuple[Outcome, ...],
-    mistakes: tuple[Explained, ...],
+    mistakes: Mistaken,
     data_checks: DataChecks,
     seed: int,
 ) -> Answer:
@@ -77,7 +75,6 @@ def answer(
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
     by_slice = slice_accuracies(posts, tuned)
-    weak = find_weak_slices(list(posts.test["text"]), base_embeddings.test, tuned.correct, seed)
     blocks: list[Block] = [
         plots.comparison(list(evaluations.values())),
         plots.confusion_matrix(
@@ -92,8 +89,8 @@ def answer(
         plots.reliability(found.own, tuned.name),
         *([slice_table(tuned, by_slice)] if by_slice else []),
         confident_mistakes(posts, tuned, logits.test),
-        *explained_table(posts, mistakes, data_checks),
-        *weak_table(weak),
+        *explained_table(posts, mistakes.surest, data_checks),
+        *weak_table(mistakes.weak),
         comparison_table(evaluations, labels, seed),
         paired_table(all_against(evaluations, PROBE, seed), probe),
         sureness_table(found),

@@ -124,9 +124,9 @@ def about_rates(sweep: Sweep, rate: float, gain: Estimate) -> str:
             f"{start}, a rate of {rate:.2g} ends with {gain.value:.2f} nats less validation loss "
             f"than the recipe's {sweep.rate:.2g}, beyond noise."
         )
-    below, above = (f"{one:.2g}" for one in sweep.neighbours)
+    others = " nor ".join(f"{one:.2g}" for one in sweep.neighbours)
     return (
-        f"{start}, neither {below} nor {above} has less validation loss than the recipe's "
+        f"{start}, neither {others} has less validation loss than the recipe's "
         f"{sweep.rate:.2g} beyond noise."
     )
 

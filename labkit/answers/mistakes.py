@@ -7,10 +7,9 @@ from scipy.special import softmax
 
 from labkit.answers.data_checks import excerpt
 from labkit.data.posts import Posts
-from labkit.evaluation.findings import DataChecks, Explained, Neighbour
+from labkit.evaluation.findings import DataChecks, Explained, Neighbour, WeakSlice
 from labkit.evaluation.intervals import Estimate, accuracy
 from labkit.evaluation.metrics import Draws, Evaluation
-from labkit.evaluation.weak_slices import WeakSlice
 from labkit.report.blocks import Mistake, Mistakes, Table
 from labkit.report.wording import percent, percent_interval
 

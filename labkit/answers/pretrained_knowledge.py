@@ -31,7 +31,7 @@ def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
     chance = float((np.equal.outer(topics, topics) & compared).sum() / compared.sum())
     return Answer(
         "pretrained_knowledge",
-        f"same topic {gap.value:.2f} closer ({gap.low:.2f} to {gap.high:.2f}) than different",
+        f"cosine {gap.value:.2f} higher on one topic ({gap.low:.2f} to {gap.high:.2f})",
         sentence(float(same.mean()), float(different.mean()), gap, probes.curated)
         + f"The nearest of {round(nearest * len(topics))} of {len(topics)} sentences is about its "
         f"own topic; by chance {percent(chance)} would be.",

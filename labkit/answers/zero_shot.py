@@ -118,7 +118,7 @@ def _heads(heads: Draws, luck: float) -> str:
         f"{percent(found.max())}"
     )
     if luck < BEYOND_DOUBT:
-        return f"{said}, so one such number only says which way the dice fell."
+        return f"{said}, so the accuracy of a single one is luck."
     return f"{said}; on these posts that is no more than the draw of the posts explains."
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.data.posts import BySplit
+from labkit.evaluation.intervals import Estimate
 
 
 @dataclass(frozen=True)
@@ -61,3 +62,26 @@ class Explained:
     whole: bool
     alike: Neighbour | None
     against: Neighbour | None
+
+
+@dataclass(frozen=True)
+class WeakSlice:
+    """A rule in words, its posts, and how often the model is wrong on them.
+
+    `errors` has an interval that holds for all rules that were tried, together; `p` is corrected
+    as well, of the claim that the model errs there no more often than elsewhere.
+    """
+
+    rule: str
+    posts: int
+    errors: Estimate
+    elsewhere: float
+    p: float
+
+
+@dataclass(frozen=True)
+class Mistaken:
+    """Where a model goes wrong on the test posts: its surest mistakes, and its weak slices."""
+
+    surest: tuple[Explained, ...]
+    weak: tuple[WeakSlice, ...]

@@ -12,7 +12,8 @@ import numpy as np
 from scipy.special import softmax
 
 from labkit.data.posts import Posts
-from labkit.evaluation.findings import Explained, Neighbour
+from labkit.evaluation.findings import Explained, Mistaken, Neighbour
+from labkit.evaluation.weak_slices import find_weak_slices
 from labkit.model.predictions import Predictions
 
 Model = Callable[[list[str]], np.ndarray]  # texts to logits (texts, classes), in one go
@@ -20,7 +21,15 @@ EXPLAINED = 5  # mistakes, the most confident ones
 LOOKS = 80  # texts that the model is asked about for each of them
 
 
-def explain(posts: Posts, predictions: Predictions, model: Model) -> tuple[Explained, ...]:
+def explain(posts: Posts, predictions: Predictions, model: Model, seed: int) -> Mistaken:
+    """The most confident mistakes among the test posts, and the slices with most mistakes."""
+    correct = predictions.logits.test.argmax(axis=1) == posts.truth.test
+    texts = list(posts.test["text"])
+    weak = find_weak_slices(texts, predictions.embeddings.test, correct, seed)
+    return Mistaken(explain_surest(posts, predictions, model), weak)
+
+
+def explain_surest(posts: Posts, predictions: Predictions, model: Model) -> tuple[Explained, ...]:
     """The most confident mistakes among the test posts."""
     logits, truth = predictions.logits.test, posts.truth.test
     sure = softmax(logits.astype(np.float64), axis=-1).max(axis=1)

@@ -6,13 +6,13 @@ and some are bad by luck, so p-values and intervals are Bonferroni's, corrected 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import binomtest, hypergeom
 from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import CountVectorizer
 
+from labkit.evaluation.findings import WeakSlice
 from labkit.evaluation.intervals import Estimate
 
 LEVEL = 0.05  # of all rules together
@@ -20,21 +20,6 @@ WORDS = 200  # the most frequent ones that are not in most posts
 CLUSTERS = 8
 FEWEST = 10  # posts of a slice
 SHOWN = 5
-
-
-@dataclass(frozen=True)
-class WeakSlice:
-    """A rule in words, its posts, and how often the model is wrong on them.
-
-    `errors` has an interval that holds for all rules that were tried, together; `p` is corrected
-    as well, of the claim that the model errs there no more often than elsewhere.
-    """
-
-    rule: str
-    posts: int
-    errors: Estimate
-    elsewhere: float
-    p: float
 
 
 def find_weak_slices(

@@ -56,13 +56,13 @@ def finish(config: pytest.Config, session: LabSession) -> str:
     """
     from labkit.release.lineage import commit
     from labkit.report import page
-    from labkit.runs import post_by_post
+    from labkit.runs.flips import against
 
     kept = session.kept or predictions_of(session)
     if session.baseline and kept:
         asked = Path(config.invocation_params.dir, config.option.lab_compare)
         places = (asked.parent, session.reports)
-        session.flips = post_by_post.against(
+        session.flips = against(
             session.baseline, kept, session.lab.posts, session.tolerances, places
         )
     page.write(session, session.folder)

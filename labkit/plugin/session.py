@@ -22,7 +22,7 @@ from labkit.runs.tracking import Run as TrackedRun
 if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
     from labkit.report.answer import Answer
-    from labkit.runs.post_by_post import Kept, Shown
+    from labkit.runs.flips import Kept, Shown
 
 
 @dataclass(frozen=True)
@@ -243,9 +243,8 @@ class LabSession:
             verb = "does" if len(self.failing) == 1 else "do"
             parts.append(f"{len(self.failing)} of {len(self.gates)} gates {verb} not hold: {names}")
         elif self.gates:
-            parts.append(
-                "The gate holds" if len(self.gates) == 1 else f"All {len(self.gates)} gates hold"
-            )
+            count = len(self.gates)
+            parts.append("The gate holds" if count == 1 else f"All {count} gates hold")
         if self.unanswered:
             parts.append(f"{len(self.unanswered)} of {len(self.asked)} questions not answered")
         if self.regressions:

@@ -16,6 +16,7 @@ from labkit.config import LabConfig, local_path
 from labkit.errors import LabError
 from labkit.evaluation import gates
 from labkit.plugin import options, settings_file
+from labkit.plugin.html import EscapedIds
 from labkit.plugin.outcome import pin_file
 from labkit.plugin.registry import Registry, registry_of
 from labkit.plugin.session import LabSession
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 REPORT = ("answers.json", "summary.md", "lab.html")
+ESCAPED_IDS = "labkit-escaped-ids"
 INI_FILES = ("pytest.ini", "pyproject.toml", "tox.ini", "setup.cfg")
 
 
@@ -89,6 +91,8 @@ def new_session(config: pytest.Config, worker: Mapping[str, Any]) -> LabSession:
             "a launcher started several processes, and pytest is one; train with `labkit "
             "fine-tune FOLDER` under the launcher, then measure with --lab-fine-tuned FOLDER"
         )
+    if not config.pluginmanager.has_plugin(ESCAPED_IDS):
+        config.pluginmanager.register(EscapedIds(), ESCAPED_IDS)
     cache = cache_folder(config)
     prepare_process(cache, worker.get("workercount", 1))
     settings = read_settings(config)

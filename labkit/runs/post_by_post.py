@@ -19,8 +19,6 @@ from labkit.evaluation.intervals import mcnemar
 from labkit.evaluation.paired import LEVEL, detectable, discordant, equivalence, holm
 from labkit.plumbing import results
 from labkit.plumbing.files import write_files
-from labkit.report.blocks import Block, Mistake, Mistakes, Table
-from labkit.runs.history import Record, with_tolerances
 
 if TYPE_CHECKING:
     from labkit.data.posts import Posts
@@ -28,7 +26,6 @@ if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
 
 FOLDER = "predictions"  # beside the history, and beside a baseline
-SHOWN = 10  # posts of each direction
 
 
 @dataclass(frozen=True)
@@ -240,68 +237,3 @@ def _group(name: str, pairs: Sequence[Pair]) -> Group:
     lost, won = discordant(before, after)
     p = mcnemar(before, after)
     return Group(name, len(pairs), won, lost, p, detectable(lost, won, len(pairs)))
-
-
-@dataclass(frozen=True)
-class Shown:
-    """A comparison for terminal and report."""
-
-    sentences: tuple[str, ...]
-    blocks: tuple[Block, ...] = ()
-
-
-def against(
-    baseline: Record,
-    kept: Kept,
-    posts: "Posts",
-    tolerances: Mapping[str, float],
-    places: Sequence[Path],
-) -> Shown:
-    """This run against a baseline whose predictions lie in one of some places."""
-    before = load(baseline.predictions, places)
-    if before is None:
-        return Shown((f"Run {baseline.run} has no predictions here, so no posts are compared.",))
-    metrics = {metric.name: metric for metric in with_tolerances(tolerances)}
-    flips = compare(before, kept, metrics["fine_tuned_accuracy"].tolerance)
-    texts = {text_digest(text).hex(): text for text in posts.test["text"]}
-    return Shown(flips.sentences, blocks(flips, texts))
-
-
-def blocks(flips: Flips, texts: Mapping[str, str]) -> tuple[Block, ...]:
-    """The comparison for the report; `texts` are this run's posts by digest."""
-    if not flips.pairs:
-        return ()
-    table = Table(
-        "Post by post, by class and slice, worst first",
-        ("posts", "number", "became right", "became wrong", "difference", "p", "can be seen"),
-        tuple(
-            (
-                group.name,
-                str(group.posts),
-                str(group.won),
-                str(group.lost),
-                f"{100 * group.difference:+.1f} points",
-                f"{group.p:.2g}",
-                f"{100 * group.detectable:.1f} points",
-            )
-            for group in flips.groups
-        ),
-    )
-    shown: list[Block] = [table]
-    for title, was, pairs in (
-        ("Became wrong", False, [p for p in flips.pairs if p.before.right and not p.after.right]),
-        ("Became right", True, [p for p in flips.pairs if p.after.right and not p.before.right]),
-    ):
-        rows = sorted(pairs, key=lambda p: -(p.before if was else p.after).confidence)[:SHOWN]
-        if rows:
-            wrong = [(pair, pair.before if was else pair.after) for pair in rows]
-            shown.append(
-                Mistakes(
-                    f"{title}: {len(rows)} of {len(pairs)} posts, surest mistake first",
-                    tuple(
-                        Mistake(texts[pair.digest], said.truth, said.answer, said.confidence)
-                        for pair, said in wrong
-                    ),
-                )
-            )
-    return tuple(shown)

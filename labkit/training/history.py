@@ -128,9 +128,9 @@ class Sweep:
 
     @property
     def neighbours(self) -> tuple[float, ...]:
-        """The rates next to the recipe's, which have as many seeds."""
+        """The rates next to the recipe's, which have as many seeds; above 1 there is none."""
         own = self.rates.index(self.rate)
-        return self.rates[own - 1], self.rates[own + 1]
+        return self.rates[own - 1], *self.rates[own + 1 : own + 2]
 
     @property
     def smallest_underfits(self) -> bool:

@@ -72,6 +72,8 @@ def sweep(start: Start, train: Train, recipe: Recipe, split_seed: int) -> Sweep:
     recipe = small(start, recipe, len(posts))
     rate, trials = recipe.learning_rate or 0.0, []
     for step in STEPS:
+        if step * rate > 1:  # no rate that may be
+            continue
         for seed in range(recipe.seed, recipe.seed + (SEEDS if step in NEIGHBOURS else 1)):
             changed = replace(recipe, learning_rate=step * rate, seed=seed)
             trials.append(trial(train, posts, validation, changed))

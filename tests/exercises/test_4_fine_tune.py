@@ -69,7 +69,7 @@ def test_one_batch_by_hand(base, posts, lab):
         logits = model(batch["input_ids"], batch["attention_mask"]).logits  # (posts, classes)
         return torch.nn.functional.cross_entropy(logits, labels)
 
-    weight = model.distilbert.transformer.layer[0].attention.q_lin.weight
+    weight = model.get_parameter("distilbert.transformer.layer.0.attention.q_lin.weight")
     weight_before = weight.detach().clone()
     loss = forward()
     loss.backward()  # a gradient for every weight, those of the encoder too
@@ -80,7 +80,7 @@ def test_one_batch_by_hand(base, posts, lab):
     assert not torch.equal(weight, weight_before)
 
 
-def test_the_same_in_a_loop_by_hand_of_the_trainer(base, posts, lab, history, tmp_path):
+def test_the_trainer_set_up_by_hand(base, posts, lab, history, tmp_path):
     """The Trainer takes such steps, batch after batch and epoch after epoch.
 
     Here on 16 posts for two epochs; `labkit/training/fine_tune.py` has the lab's own call.

@@ -16,7 +16,7 @@ from labkit.data import files
 from labkit.data.posts import Posts, load_posts
 from labkit.errors import LabError
 from labkit.evaluation.baselines import tfidf_logistic
-from labkit.report.plots.methods import confusion_matrix
+from labkit.report.plots.embeddings import similarity_heat_map
 
 Write = Callable[[Path], Any]  # makes a data set at a path
 LONGEST = 1500  # characters of a line that a person still reads
@@ -477,4 +477,5 @@ def test_texts_without_a_word_leave_tfidf_with_the_shares_of_the_classes(texts):
 )
 def test_a_class_is_drawn_as_it_is_called(label):
     """matplotlib would set what stands between two dollar signs as a formula."""
-    assert confusion_matrix("title", np.eye(2, dtype=int), [label, "other"]).png
+    drawn = similarity_heat_map(np.eye(4), (0, 0, 1, 1), [label, "other"]).svg
+    assert "<svg" in drawn

@@ -143,7 +143,7 @@ TOML = {
 def test_a_settings_file_is_refused_in_one_line_that_names_it(tmp_path, attack):
     content = TOML[attack]
     path = tmp_path / "lab.toml"
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    path.write_bytes(content if isinstance(content, bytes) else str(content).encode())
     if attack == "a-tool-that-is-none":  # of another tool: not ours to judge
         (tmp_path / "pyproject.toml").write_bytes(path.read_bytes())
         assert settings_file.find(tmp_path, None) is None
@@ -229,7 +229,7 @@ def test_the_record_that_all_start_from_is_one(tmp_path):
 @pytest.mark.parametrize("value", [float("nan"), None, "0.9", [0.9], True, 10**400, {}])
 def test_a_value_that_is_no_number_is_not_compared(value):
     record = RECORD | {"values": {"fine_tune": {"fine_tuned_accuracy": value}}}
-    baseline = history._parse(json.dumps(record))
+    baseline = history._parse(json.dumps(record), "a run")
     compared = history.compare(baseline, {"fine_tune": {"fine_tuned_accuracy": 0.9}}, {}, {})
     assert [change.before for change in compared.changes] in ([None], [1.0])
 
@@ -394,7 +394,7 @@ def test_a_command_that_cannot_be_ends_with_one_line(tmp_path, monkeypatch, caps
     Path("pipe").mkdir()
     os.mkfifo("pipe/lineage.json")
     try:
-        code = main(command)
+        code: Any = main(command)
     except SystemExit as stop:  # of argparse
         code = stop.code
     assert code == 2

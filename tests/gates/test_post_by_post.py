@@ -11,7 +11,8 @@ from labkit.evaluation.gates import gates_of
 from labkit.plumbing.results import plain
 from labkit.report.blocks import Mistakes
 from labkit.runs import history, post_by_post
-from labkit.runs.post_by_post import Kept, Said, blocks, compare, keep, load
+from labkit.runs.flips import against, blocks
+from labkit.runs.post_by_post import Kept, Said, compare, keep, load
 from tests.gates.test_history import BASELINE
 from tests.running import run_pytest
 
@@ -102,7 +103,7 @@ def test_predictions_that_were_tampered_with_are_none(tmp_path):
 
 
 def test_a_run_that_kept_none_is_said_to_have_kept_none(tiny_lab, tmp_path):
-    shown = post_by_post.against(BASELINE, kept("ab"), tiny_lab.posts, {}, [tmp_path])
+    shown = against(BASELINE, kept("ab"), tiny_lab.posts, {}, [tmp_path])
     assert "no predictions here" in shown.sentences[0]
 
 
@@ -126,8 +127,10 @@ def twice(tmp_path_factory, tiny_checkpoint, tiny_dataset, one_thread):
     folder = tmp_path_factory.mktemp("twice")
     pinned = folder / "pinned" / "base.json"
     output = []
-    limits = {gate.name: gate.low if gate.at_least else 9.0 for gate in gates_of("fine_tune")}
-    limits["learning_rate_shortfall"] = 1.0
+    limits = {
+        gate.name: gate.low if gate.higher_is_better else min(gate.high, 9.0)
+        for gate in gates_of("fine_tune")
+    }
     loose = [f"--lab-gate={name}={limit}" for name, limit in limits.items()]
     for more in (
         ("--lab-pin", str(pinned)),

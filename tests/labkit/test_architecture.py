@@ -28,6 +28,7 @@ ORDER = (
         "claims",
         "checks",
         "plugin",
+        "puzzles",
         "project",
         "commands",
         "__main__",

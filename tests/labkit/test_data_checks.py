@@ -165,7 +165,7 @@ def test_mistakes_are_explained_surest_first_with_their_neighbours(tiny_lab):
     def model(texts: list[str]) -> np.ndarray:
         return np.tile(logits[0], (len(texts), 1))
 
-    found = explain(tiny_lab.posts, tiny_lab.predictions, model)
+    found = explain(tiny_lab.posts, tiny_lab.predictions, model, 1).surest
     assert len(found) == min(EXPLAINED, len(wrong))
     assert [one.confidence for one in found] == sorted((o.confidence for o in found), reverse=True)
     for one in found:

@@ -38,7 +38,7 @@ def test_collecting_it_imports_no_torch(tree):
 
 
 def test_it_says_what_you_see_asks_you_to_predict_and_ends_in_its_question(tree, request):
-    text = ast.get_docstring(tree)
+    text = ast.get_docstring(tree) or ""
     exercise = EXERCISES[MODULES.index(request.node.callspec.params["tree"])]
     order = [text.index(part) for part in ("What you see: ", "Predict first: ", "Question: ")]
     assert order == sorted(order)

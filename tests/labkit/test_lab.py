@@ -4,9 +4,7 @@ import pytest
 
 from labkit import lab
 from labkit.answers import answer
-from labkit.answers.fine_tune import against
 from labkit.evaluation import gates
-from labkit.evaluation.intervals import Estimate
 from labkit.exercises import EXERCISES
 from labkit.plumbing import runner
 
@@ -28,8 +26,3 @@ def test_another_version_of_a_library_is_another_entry(tiny_lab, monkeypatch, st
     assert key() == before
     monkeypatch.setattr(runner, "library_versions", lambda _: {"torch": "0.1"})
     assert key() != before
-
-
-def test_a_margin_below_zero_reads_as_worse():
-    assert against(Estimate(0.08, -0.02, 0.1)) == "8.0 points (-2.0 to 10.0) better than"
-    assert against(Estimate(-0.03, -0.05, 0.01)) == "3.0 points (-1.0 to 5.0) worse than"

@@ -24,7 +24,8 @@ from labkit.training.plan import by_fit, by_rule
 )
 def test_the_rule(width, posts, classes, epochs, rate):
     plan = by_rule(Recipe(), width, posts, classes)
-    assert (plan.epochs, plan.learning_rate) == (epochs, pytest.approx(rate))
+    assert plan.epochs == epochs
+    assert plan.learning_rate == pytest.approx(rate)
     assert f"{epochs} epochs" in plan.why
     assert f"a rate of {rate:.2g}" in plan.why
 
@@ -54,7 +55,8 @@ def search(losses, **given):
 def test_fitting_takes_the_lowest_validation_loss_of_four_trainings():
     plan, trained = search(lambda rate, epochs: abs(rate - 2e-4) * 1e3 + 1 / epochs)
     assert len(trained) == 4
-    assert (plan.learning_rate, plan.epochs) == (pytest.approx(2e-4), 6)
+    assert plan.learning_rate == pytest.approx(2e-4)
+    assert plan.epochs == 6
     assert "lowest validation loss of 4 trainings" in plan.why
 
 

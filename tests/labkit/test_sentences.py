@@ -149,7 +149,7 @@ def test_exercise_4_calls_no_slice_worse_that_is_not():
 
 def test_exercise_4_takes_no_credit_for_beating_what_is_worse_than_guessing():
     """Label texts in the wrong order: zero-shot is right on nothing, the model says one class."""
-    one_class = np.tile(np.float32([1, 0]), (SIZE, 1))
+    one_class = np.tile(np.array([1, 0], np.float32), (SIZE, 1))
     wrong = {"probe": (), "zero_shot": range(SIZE), "tuned_scores": one_class}
     said = fine_tuned_sentence(build(2, False, wrong))
     assert "right 0.0 points" in said

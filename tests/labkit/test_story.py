@@ -1,8 +1,10 @@
 """The run in two numbers, for better and for worse, whole and in part."""
 
+from typing import Any
+
 from labkit.report.story import story
 
-VALUES = {
+VALUES: dict[str, dict[str, Any]] = {
     "zero_shot": {"zero_shot_accuracy": 0.72},
     "training_data": {"train_posts": 480},
     "fine_tune": {

@@ -1,5 +1,7 @@
 """A training with the rows of the word table that occur gives the model of the whole table."""
 
+from typing import Any
+
 import datasets
 import torch
 
@@ -51,7 +53,7 @@ def test_the_model_is_the_same_to_rounding(tiny_checkpoint, tmp_path):
 
 
 def test_the_table_is_small_inside_and_whole_behind(tiny_checkpoint):
-    model = load_classifier(tiny_checkpoint, ("a", "b"))
+    model: Any = load_classifier(tiny_checkpoint, ("a", "b"))
     before = model.get_input_embeddings().weight.clone()
     posts = posts_of(SEEN)
     with rows_in_use(model, posts):

@@ -34,7 +34,9 @@ def test_the_source_shown_is_that_of_the_module_that_ran(page, exercise):
     lines = file.read_text().splitlines()
     assert places
     for place, source in zip(places, shown, strict=True):
-        path, line = re.fullmatch(r"(\S+), line (\d+)", place).groups()
+        found = re.fullmatch(r"(\S+), line (\d+)", place)
+        assert found
+        path, line = found.groups()
         assert path == f"tests/exercises/{file.name}"
         start, several = int(line) - 1, source.split("\n")
         assert lines[start : start + len(several)] == several

@@ -94,7 +94,7 @@ def short_names(labels: Sequence[str]) -> list[str]:
     for head in places:
         names = [_without_middle(label, head) for label in labels]
         if len(set(names)) == len(set(labels)):
-            return [name.replace("$", r"\$") for name in names]  # else it is set as a formula
+            return names
     return [f"{number}: {label[: LABEL_LENGTH - 6]}…" for number, label in enumerate(labels, 1)]
 
 
