@@ -215,7 +215,7 @@ SPOILED: dict[str, tuple[Spoil, str, str]] = {
         WEIGHTS,
         "lacks",
     ),
-    "no-tensor-at-all": (tensors(lambda w: {"x": np.zeros((1, 1), np.float32)}), WEIGHTS, ""),
+    "no-tensor-at-all": (tensors(lambda w: {"x": np.zeros((1, 1), np.float32)}), "", ""),
     "one-row-less": (tensors(lambda w: w | {EMBEDDINGS: w[EMBEDDINGS][:-1].copy()}), "", ""),
     # tokenizers
     "tokenizer-empty": (content(TOKENIZER, lambda raw: b""), TOKENIZER, "no tokenizer that can"),

@@ -4,10 +4,14 @@ import io
 import json
 import os
 import sys
+from functools import partial
+from pathlib import Path
 
 import pytest
 
 from labkit import __main__ as command
+from labkit.commands.output import write_json
+from labkit.commands.predict import read_lines
 from labkit.errors import LabError
 from labkit.plumbing.files import replace_folder, write_files
 
@@ -16,13 +20,13 @@ from labkit.plumbing.files import replace_folder, write_files
 def test_standard_input_that_is_not_utf_8_is_one_line(monkeypatch, content):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
     with pytest.raises(LabError, match="standard input: is not UTF-8"):
-        list(command.read_lines(None))
+        list(read_lines(None))
 
 
 def test_a_closed_standard_input_is_one_line(monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     with pytest.raises(LabError, match="standard input is closed"):
-        list(command.read_lines(None))
+        list(read_lines(None))
 
 
 def test_a_closed_standard_output_is_no_success(monkeypatch, capsys):
@@ -35,7 +39,7 @@ def test_a_closed_standard_output_is_no_success(monkeypatch, capsys):
 def test_json_can_be_written_where_there_is_only_ascii(monkeypatch, encoding):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding, write_through=True))
-    command.write_json({"text": "日本語 é"})
+    write_json({"text": "日本語 é"})
     assert json.loads(raw.getvalue()) == {"text": "日本語 é"}
     assert raw.getvalue().isascii()
 
@@ -54,7 +58,7 @@ def test_what_ends_a_command_is_one_line(monkeypatch, capsys, error, code, words
     def fail(args):
         raise error
 
-    monkeypatch.setattr(command, "run_fine_tune", fail)
+    monkeypatch.setattr(command.fine_tune, "run", fail)
     assert command.main(["fine-tune", "out"]) == code
     (line,) = capsys.readouterr().err.splitlines()
     assert words in line
@@ -78,9 +82,11 @@ def test_a_reader_that_went_away_is_no_error(monkeypatch, capsys):
 def test_a_disk_that_is_full_leaves_what_was_there(tmp_path, limit):
     """A limit on the size of files stands for it, in a process of its own."""
     write_files(tmp_path, {"lab.html": "old" * 9000})
-    replace_folder(
-        tmp_path / "model", lambda folder: (folder / "w").write_text("old" * 9000) and None
-    )
+
+    def fill(folder: Path, word: str) -> None:
+        (folder / "w").write_text(word * 9000)
+
+    replace_folder(tmp_path / "model", partial(fill, word="old"))
     child = os.fork()
     if child == 0:
         import resource
@@ -92,9 +98,7 @@ def test_a_disk_that_is_full_leaves_what_was_there(tmp_path, limit):
         except OSError:
             failed += 1
         try:
-            replace_folder(
-                tmp_path / "model", lambda folder: (folder / "w").write_text("new" * 9000) and None
-            )
+            replace_folder(tmp_path / "model", partial(fill, word="new"))
         except OSError:
             failed += 1
         os._exit(0 if failed == 2 else 1)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from labkit.__main__ import write_json
+from labkit.commands.output import write_json
 from labkit.config import DataSource, LabConfig, ModelSource
 from labkit.data.files import DataFiles
 from labkit.data.posts import Posts
@@ -19,6 +19,7 @@ from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.metrics import Evaluation
 from labkit.model.checkpoints import Checkpoint
 from labkit.plugin import html
+from labkit.plugin.registry import BUILT_IN
 from labkit.plugin.session import LabSession
 from labkit.plugin.terminal import answer_table, comparison_lines, verdict_lines
 from labkit.plumbing.hardware import Hardware
@@ -73,6 +74,8 @@ def session_of(text: str) -> LabSession:
     baseline = SimpleNamespace(run=text, commit=text)
     comparison = SimpleNamespace(baseline=baseline, changes=(), differences=(text,))
     stand_in = SimpleNamespace(
+        registry=BUILT_IN,
+        flips=None,
         gates=[],
         failing=[],
         failures=[],
@@ -173,6 +176,7 @@ def ingredients(text: str, folder: Any) -> Ingredients:
         data_files=DataFiles(folder, text, {"train.jsonl": "0" * 64}),
         base=Checkpoint(folder, text, text, {}),
         posts=Posts(rows, rows, rows, (text, "other"), cast(Any, None)),
+        plan=None,
         fine_tuned=cast(Any, SimpleNamespace(history=True)),
         evaluations={"fine_tuned": Evaluation("fine_tuned", right, right, estimate, estimate)},
         repeatability=None,
@@ -219,7 +223,7 @@ def test_the_model_card_makes_nothing_of_it(tmp_path, attack):
 @pytest.mark.parametrize("attack", [name for name in MARKUP if "<" in MARKUP[name]])
 def test_a_tests_id_is_no_markup_on_pytest_htmls_page(attack):
     cells = ['<td class="col-result">Passed</td>', f"{html.TEST_ID}test[{MARKUP[attack]}]</td>"]
-    html.pytest_html_results_table_row(cells)
+    html.EscapedIds().pytest_html_results_table_row(cells)
     assert cells[0] == '<td class="col-result">Passed</td>'
     assert cells[1].startswith(html.TEST_ID)
     assert cells[1].count("<") == 2
