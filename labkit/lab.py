@@ -154,28 +154,28 @@ def fine_tuned(
     """The fine-tuned model with its history; one that was trained elsewhere is taken as it is."""
     from labkit.training.classifier import take, train
 
-    if given:
-        return take(given, tokens, hardware, call.folder)
-    return train(start, plan, call)
+    return take(given, tokens, hardware, call.folder) if given else train(start, plan, call)
 
 
 @stored
-def sweep(start: Start | None, recipe: Recipe, split_seed: int, call: Call) -> Sweep | None:
+def sweep(start: Start | None, plan: Plan | None, split_seed: int, call: Call) -> Sweep | None:
     """Small fine-tunes over learning rates, epochs and seeds."""
     from labkit.training.classifier import trainer
     from labkit.training.sweep import sweep
 
-    return sweep(start, trainer(start, call), recipe, split_seed) if start else None
+    return sweep(start, trainer(start, call), plan, split_seed) if start and plan else None
 
 
 @stored
 def learning_curve(
-    start: Start | None, recipe: Recipe, sweep: Sweep | None, split_seed: int, call: Call
+    start: Start | None, plan: Plan | None, sweep: Sweep | None, split_seed: int, call: Call
 ) -> LearningCurve | None:
     """Small fine-tunes on fewer and on more posts, beside what trains no network."""
     from labkit.evaluation.learning_curve import learning_curve
 
-    return learning_curve(start, recipe, sweep, split_seed, call) if start and sweep else None
+    if not (start and plan and sweep):
+        return None
+    return learning_curve(start, plan, sweep, split_seed, call)
 
 
 @stored

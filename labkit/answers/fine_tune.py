@@ -122,12 +122,12 @@ def about_rates(sweep: Sweep, rate: float, gain: Estimate) -> str:
     if gain.low > 0:
         return (
             f"{start}, a rate of {rate:.2g} ends with {gain.value:.2f} nats less validation loss "
-            f"than the recipe's {sweep.rate:.2g}, beyond noise."
+            f"than the recipe's rate for so few steps, {sweep.rate:.2g}, beyond noise."
         )
     others = " nor ".join(f"{one:.2g}" for one in sweep.neighbours)
     return (
         f"{start}, neither {others} has less validation loss than the recipe's "
-        f"{sweep.rate:.2g} beyond noise."
+        f"rate for so few steps, {sweep.rate:.2g}, beyond noise."
     )
 
 

@@ -8,12 +8,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from labkit.config import Recipe
 from labkit.evaluation.baselines import embedding_logistic, tfidf_logistic
 from labkit.model.encoding import reader
 from labkit.plumbing.runner import Call
 from labkit.training.classifier import trainer
 from labkit.training.history import LearningCurve, Start, Sweep
+from labkit.training.plan import Plan
 from labkit.training.sweep import POSTS, SEEDS, part, small, trial
 
 AMOUNTS = (30, 60, 240)  # posts, besides those of the sweep
@@ -21,7 +21,7 @@ REPEATED = 60  # the amount that is trained with every seed, as that of the swee
 
 
 def learning_curve(
-    start: Start, recipe: Recipe, sweep: Sweep, split_seed: int, call: Call
+    start: Start, plan: Plan, sweep: Sweep, split_seed: int, call: Call
 ) -> LearningCurve:
     """The trainings of the sweep at the recipe's rate, and as many epochs on fewer and on more
     posts, as far as there are twice as many."""
@@ -34,8 +34,10 @@ def learning_curve(
         if 2 * amount > len(tokens.train) or amount == sweep.posts:
             continue
         amounts[amount] = posts = part(tokens.train, amount, split_seed)
-        for seed in range(recipe.seed, recipe.seed + (SEEDS if amount == REPEATED else 1)):
-            short = replace(small(start, recipe, amount), seed=seed)
+        for seed in range(
+            plan.recipe.seed, plan.recipe.seed + (SEEDS if amount == REPEATED else 1)
+        ):
+            short = replace(small(start, plan, amount), seed=seed)
             trials.append(trial(train, posts, validation, short))
     truth = np.asarray(validation["label"])
     ids = {amount: list(posts["input_ids"]) for amount, posts in amounts.items()}

@@ -113,8 +113,9 @@ def wrong_test_labels(_: Path) -> Fault:
 
 def usual_sweep(stage: Stage, inputs: dict[str, Any]) -> Any:
     """The small trainings of the usual recipe, whatever the recipe is."""
-    usual = replace(inputs["recipe"], learning_rate=USUAL_RATE, epochs=3)
-    return stage(**{**inputs, "recipe": usual})
+    plan = inputs["plan"]
+    usual = replace(plan, recipe=replace(plan.recipe, learning_rate=USUAL_RATE, epochs=3))
+    return stage(**{**inputs, "plan": usual})
 
 
 USUAL_SWEEP = instead("sweep", usual_sweep)

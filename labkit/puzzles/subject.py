@@ -18,8 +18,8 @@ COMMON = (
     "you he she at by for with from near after before again never often early late small large"
 )
 TRAIN, TEST, LONGEST = 360, 120, 64
-USUAL_RATE = 3e-3  # learns in three epochs what there is
-LEAN = 0.6  # of a topic word's embedding, against noise of 1
+USUAL_RATE = 6e-3  # learns in three epochs what there is
+LEAN = 0.12  # of a topic word's embedding, against noise of 1
 
 
 def write_posts(folder: Path) -> Path:

@@ -5,6 +5,7 @@ training can be repeated bit for bit.
 """
 
 import gc
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from labkit.model.checkpoints import WEIGHTS
 from labkit.model.encoding import classify
 from labkit.plumbing.digests import file_digest
 from labkit.training.history import Repeatability, Start, Sweep, Train, Trial
-from labkit.training.plan import by_rule
+from labkit.training.plan import FASTER, Plan
 
 STEPS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0, 9.0)  # times the recipe's rate: too small to diverging
 NEIGHBOURS = (1 / 3, 1.0, 3.0)  # these with every seed
@@ -59,17 +60,24 @@ def trial(
     )
 
 
-def small(start: Start, recipe: Recipe, posts: int) -> Recipe:
-    """The recipe for a small training: the rate that is given, else the rule's for so many posts."""
-    short = replace(recipe, epochs=EPOCHS)
-    return by_rule(short, start.base.width, posts, len(start.tokens.labels)).recipe
+def small(start: Start, plan: Plan, posts: int) -> Recipe:
+    """The recipe for a small training on so many posts: with fewer steps, at a higher rate.
+
+    The plan's rule says so as well (`labkit.training.plan`), and no more than `FASTER` times.
+    """
+    steps, fewer = (
+        epochs * math.ceil(count / plan.recipe.batch_size)
+        for epochs, count in ((plan.epochs, len(start.tokens.train)), (EPOCHS, posts))
+    )
+    rate = plan.learning_rate * min(max(steps / fewer, 1.0), FASTER)
+    return replace(plan.recipe, epochs=EPOCHS, learning_rate=min(rate, 1.0))
 
 
-def sweep(start: Start, train: Train, recipe: Recipe, split_seed: int) -> Sweep:
+def sweep(start: Start, train: Train, plan: Plan, split_seed: int) -> Sweep:
     """Every rate once, the recipe's and its neighbours with every seed, and one for long."""
     posts = part(start.tokens.train, POSTS, split_seed)
     validation = part(start.tokens.validation, POSTS, split_seed)
-    recipe = small(start, recipe, len(posts))
+    recipe = small(start, plan, len(posts))
     rate, trials = recipe.learning_rate or 0.0, []
     for step in STEPS:
         if step * rate > 1:  # no rate that may be
