@@ -27,7 +27,8 @@ def gain_of(sweep: Sweep, rate: float, seed: int) -> Estimate:
 
     Without end where the recipe's own loss is no number, and the other way round.
     """
-    own, other = (np.stack([trial.losses for trial in sweep.at(one)]) for one in (sweep.rate, rate))
+    pairs = zip(sweep.at(sweep.rate), sweep.at(rate), strict=False)  # the recipe has more seeds
+    own, other = np.stack([(one.losses, two.losses) for one, two in pairs], axis=1)
     if not np.isfinite(own).all():
         return Estimate(np.inf, np.inf, np.inf)
     if not np.isfinite(other).all():

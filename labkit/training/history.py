@@ -128,7 +128,7 @@ class Sweep:
 
     @property
     def neighbours(self) -> tuple[float, ...]:
-        """The rates next to the recipe's, which have as many seeds; above 1 there is none."""
+        """The rates next to the recipe's; above 1 there is none."""
         own = self.rates.index(self.rate)
         return self.rates[own - 1], *self.rates[own + 1 : own + 2]
 

@@ -23,11 +23,11 @@ from labkit.plumbing.digests import file_digest
 from labkit.training.history import Repeatability, Start, Sweep, Train, Trial
 from labkit.training.plan import FASTER, Plan
 
-STEPS = (1 / 27, 1 / 9, 1 / 3, 1.0, 3.0, 9.0)  # times the recipe's rate: too small to diverging
-NEIGHBOURS = (1 / 3, 1.0, 3.0)  # these with every seed
-SEEDS = 3
+# Trainings by their rate, in times the recipe's: from too small to diverging.
+STEPS = {1 / 27: 1, 1 / 9: 1, 1 / 3: 2, 1.0: 3, 3.0: 2, 9.0: 1}
+SEEDS = STEPS[1.0]
 EPOCHS, LONG = 4, 12  # of a small training; of the one that is to overfit
-POSTS, TOKENS = 120, 64  # train and validation posts at most, and tokens at which each is cut
+POSTS, TOKENS = 120, 48  # train and validation posts at most, and tokens at which each is cut
 REPEATED_POSTS = 32
 
 
@@ -44,7 +44,8 @@ def trial(
     train: Train, posts: datasets.Dataset, validation: datasets.Dataset, recipe: Recipe
 ) -> Trial:
     """A small training, looked at on the validation posts and then forgotten."""
-    model, history = train(posts, validation, recipe)
+    watched = validation.select(range(0, len(validation), 2))  # after every epoch; in the end all
+    model, history = train(posts, watched, recipe)
     logits = classify(model, list(validation["input_ids"])).logits
     labels = np.asarray(validation["label"])
     losses = -log_softmax(logits.astype(float), axis=1)[np.arange(len(labels)), labels]
@@ -79,10 +80,10 @@ def sweep(start: Start, train: Train, plan: Plan, split_seed: int) -> Sweep:
     validation = part(start.tokens.validation, POSTS, split_seed)
     recipe = small(start, plan, len(posts))
     rate, trials = recipe.learning_rate or 0.0, []
-    for step in STEPS:
+    for step, seeds in STEPS.items():
         if step * rate > 1:  # no rate that may be
             continue
-        for seed in range(recipe.seed, recipe.seed + (SEEDS if step in NEIGHBOURS else 1)):
+        for seed in range(recipe.seed, recipe.seed + seeds):
             changed = replace(recipe, learning_rate=step * rate, seed=seed)
             trials.append(trial(train, posts, validation, changed))
     long = trial(train, posts, validation, replace(recipe, epochs=LONG))

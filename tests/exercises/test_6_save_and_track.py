@@ -76,12 +76,12 @@ def test_nothing_is_pickled(saved_model):
 
 
 def test_lineage_names_what_the_model_was_made_of(
-    lab, pretrained, posts, fine_tuned, evaluations, lineage
+    pretrained, posts, plan, fine_tuned, evaluations, lineage
 ):
     assert lineage.base_model["sha256"] == pretrained.sha256
     assert lineage.data["split_sizes"] == {name: len(split) for name, split in posts.items()}
     if fine_tuned.history:
-        assert lineage.recipe["learning_rate"] == lab.settings["learning_rate"]
+        assert lineage.recipe["learning_rate"] == plan.learning_rate
     assert lineage.metrics["fine_tuned_accuracy"] == evaluations["fine_tuned"].accuracy.value
 
 
