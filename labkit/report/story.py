@@ -22,15 +22,15 @@ class Story:
 
 def story(values: Mapping[str, Mapping[str, Any]]) -> Story | None:
     """The story of a run's measured values by exercise; None where it did not measure both."""
-    before, after = values.get("zero_shot"), values.get("fine_tune")
-    if not before or not after:
+    after = values.get("fine_tune")
+    if not values.get("zero_shot") or not after:
         return None
     margin, low, high = (100 * after[f"margin{end}"] for end in ("", "_low", "_high"))
     more = "more" if margin >= 0 else "fewer"
     ends = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
     gain = f"{abs(margin):.1f} points {more} ({ends[0]:.1f} to {ends[1]:.1f})."
     return Story(
-        percent(before["zero_shot_accuracy"]),
+        percent(after["fine_tuned_accuracy"] - after["margin"]),  # of the best without examples
         percent(after["fine_tuned_accuracy"]),
         gain,
         cost(values.get("training_data", {}), after, values.get("save_and_track", {})),

@@ -34,6 +34,8 @@ def _by_rate(sweep: Sweep) -> Figure:
     _guessing(axes, sweep)
     axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss (nats)")
     axes.set_ylim(0, top * 1.02)
+    axes.set_xticks(sweep.rates, [f"{rate:.1g}" for rate in sweep.rates], fontsize=8)
+    axes.minorticks_off()
     values = "; ".join(
         f"{rate:.2g}: {mean:.2f}" for rate, mean in zip(sweep.rates, means, strict=True)
     )
