@@ -26,7 +26,8 @@ from labkit.plumbing.code import PIPELINE
 from labkit.plumbing.digests import file_digest
 from labkit.plumbing.results import content_digest
 from labkit.plumbing.store import MANIFEST, Store
-from labkit.training.history import LearningCurve, Sweep
+from labkit.training.classifier import trainer
+from labkit.training.sweep import POSTS, part, small, trial
 from tests.running import ROOT, environment
 from tests.subjects import LABELS, make_post, write_checkpoint, write_dataset
 
@@ -59,28 +60,34 @@ def few_behaviours(fine_tuned, posts, max_length, seed, hardware) -> np.ndarray:
     return model([f"{text} {seed} {posts.labels[0]}" for text in posts.test[:4]["text"]])
 
 
+def one_small_training(start, plan, split_seed, call) -> np.ndarray | None:
+    """Stands for the sweep, which takes as much and a dozen times as long: losses of one of it."""
+    if start is None:
+        return None
+    posts, validation = (
+        part(split, POSTS, split_seed) for split in (start.tokens.train, start.tokens.validation)
+    )
+    recipe = small(start, plan, len(posts))
+    return trial(trainer(start, call), posts, validation, recipe).losses
+
+
+def no_curve(sweep) -> None:
+    """Stands for the learning curve, which is more of the same."""
+
+
 def measured(config: LabConfig, store: Path) -> dict[str, str]:
     """A digest of what each stage of a run measured: of all numbers but times."""
-    run = lab.run(config, Store(store), replace={"behaviours": few_behaviours})
+    run = lab.run(config, Store(store), replace=FEW)
     sources.check_inputs(run)
     found = {name: content_digest(run[name]) for name in lab.GRAPH if name not in VOLATILE}
     history = run.fine_tuned.history
     trained = history and replace(history, seconds=0.0)
     weights = file_digest(run.fine_tuned.folder / "model.safetensors")
-    small = {name: without_times(run[name]) for name in ("sweep", "learning_curve")}
-    return found | {"fine_tuned": content_digest((trained, weights)), **small}
+    return found | {"fine_tuned": content_digest((trained, weights))}
 
 
-# These have seconds or the date in them.
-VOLATILE = ("fine_tuned", "sweep", "learning_curve", "saved_model", "commit")
-
-
-def without_times(small: Sweep | LearningCurve | None) -> str:
-    """Small trainings without the seconds that they took."""
-    trials = small.trials if small else ()
-    return content_digest(
-        [replace(one, history=replace(one.history, seconds=0.0)) for one in trials]
-    )
+FEW = {"behaviours": few_behaviours, "sweep": one_small_training, "learning_curve": no_curve}
+VOLATILE = ("fine_tuned", "saved_model", "commit")  # have seconds or the date in them
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +207,7 @@ def test_a_changed_file_is_served_nothing_stale(subject, plain, tmp_path, file):
 
 def computed(config: LabConfig, store: Path) -> set[str]:
     """The stages that a run of everything computes."""
-    run = lab.run(config, Store(store), replace={"behaviours": few_behaviours})
+    run = lab.run(config, Store(store), replace=FEW)
     _ = run.reload_difference, run.separation, run.sweep
     return {name for name, entry in run.entries.items() if not entry.reused}
 
