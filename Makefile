@@ -7,13 +7,17 @@ PIP := $(VENV)/bin/python -m pip
 TORCH := $(shell grep '^torch==' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: lab test faults check sample bench clean
+.PHONY: lab test faults long check sample bench clean
 
 lab: $(VENV)/.lab
 	$(VENV)/bin/pytest
 
 test: $(VENV)/.installed
-	$(VENV)/bin/pytest tests -n 2 --dist loadfile -m 'not faults'
+	$(VENV)/bin/pytest tests -n 2 --dist loadfile -m 'not faults and not long'
+
+# Every puzzle solved, and every command that the report says to try.
+long: $(VENV)/.installed
+	$(VENV)/bin/pytest tests/puzzles tests/cli/test_try_this.py -n 2 --dist worksteal
 
 # Every attack of tests/faults, those that take minutes as well.
 faults: $(VENV)/.installed

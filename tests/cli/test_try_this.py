@@ -14,6 +14,7 @@ from tests.subjects import LABELS
 COMMANDS = [
     (exercise.id, command) for exercise in EXERCISES for command, _, _ in tries(exercise, LABELS)
 ]
+QUICK = 3  # of the commands; all with `make long`
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +26,13 @@ def checkout(tmp_path_factory, tiny_checkpoint):
     return checkout
 
 
-@pytest.mark.parametrize(("exercise", "command"), COMMANDS, ids=[c for _, c in COMMANDS])
+@pytest.mark.parametrize(
+    ("exercise", "command"),
+    [
+        pytest.param(*both, id=both[1], marks=[pytest.mark.long] if place >= QUICK else [])
+        for place, both in enumerate(COMMANDS)
+    ],
+)
 def test_it_runs_and_answers_the_exercise(checkout, exercise, command):
     """A gate may fail: that is what some of them are for."""
     report = checkout.folder / "reports" / "answers.json"
