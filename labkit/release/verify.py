@@ -72,9 +72,11 @@ def check_files(folder: Path, record: Lineage) -> Iterator[Finding]:
 def check_record(folder: Path, record: Lineage, config: LabConfig) -> Iterator[Finding]:
     """What the lineage says twice, and what base model and checkout say of it."""
     elsewhere = config.trained_elsewhere
+    # What was not given in the recipe followed from the posts, and is recorded there alone.
+    given = {name: one for name, one in results.plain(config.recipe).items() if one is not None}
     twice = {
         "profile": (record.profile, config.profile),
-        "recipe": (record.recipe, {} if elsewhere else results.plain(config.recipe)),
+        "recipe": (record.recipe, {} if elsewhere else record.recipe | given),
         "origin": (record.trained_elsewhere, elsewhere.source if elsewhere else None),
         "data": (
             [record.data[name] for name in ("source", "revision", "split_seed")],

@@ -85,7 +85,13 @@ def run_lab(folder: Path, checkpoint: Path, posts: Path, *args: str) -> Run:
     process = run_pytest(
         *("--capture=fd", "--lab-profile=embedded"),
         *(f"--lab-base-model={checkpoint}", f"--lab-dataset={posts}"),
-        *("--lab-max-length=64", "--lab-batch-size=16", "--lab-learning-rate=3e-3", *args),
+        *(
+            "--lab-max-length=64",
+            "--lab-batch-size=16",
+            "--lab-learning-rate=3e-3",
+            "--lab-epochs=3",
+        ),
+        *("--lab-gate=fine_tuned_accuracy=0.8", *args),  # on other posts it has no threshold
         folder=folder,
         COLUMNS="80",
     )
