@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from labkit.data.probes import Probes
     from labkit.data.tokens import Tokens
     from labkit.evaluation.findings import DataChecks, Mistaken
-    from labkit.evaluation.learning_curve import LearningCurve
     from labkit.evaluation.metrics import Evaluations
     from labkit.evaluation.outcomes import Outcome
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
     from labkit.model.predictions import Predictions
     from labkit.plumbing.hardware import Hardware
     from labkit.plumbing.runner import Call
-    from labkit.training.history import FineTuned, Repeatability, Start, Sweep
+    from labkit.training.history import FineTuned, LearningCurve, Repeatability, Start, Sweep
     from labkit.training.plan import Plan
 
 

@@ -42,11 +42,12 @@ def learning_curve(
     truth = np.asarray(validation["label"])
     ids = {amount: list(posts["input_ids"]) for amount, posts in amounts.items()}
     seen = list(validation["input_ids"])
+    words, vectors = read.texts(seen), read.embed(seen)
     scores = []
     for amount in sorted(amounts):
         labels = np.asarray(amounts[amount]["label"])
-        by_words = tfidf_logistic(read.texts(ids[amount]), labels, read.texts(seen))
-        by_vectors = embedding_logistic(read.embed(ids[amount]), labels, read.embed(seen))
+        by_words = tfidf_logistic(read.texts(ids[amount]), labels, words)
+        by_vectors = embedding_logistic(read.embed(ids[amount]), labels, vectors)
         scores.append([np.mean(found.argmax(axis=1) == truth) for found in (by_words, by_vectors)])
     tfidf, probe = np.array(scores).T
     return LearningCurve(tuple(trials), tuple(sorted(amounts)), tfidf, probe, len(validation))

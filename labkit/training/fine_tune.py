@@ -51,14 +51,16 @@ def fine_tune(
     folder for `checkpoints`, every epoch leaves there what a run that was cut off goes on from,
     and does. `report_to` is a tracker's name. All processes of a launcher call this together.
     """
+    assert recipe.epochs is not None, "a plan fills in what nobody gave"
+    assert recipe.learning_rate is not None, "a plan fills in what nobody gave"
     recorder = Recorder(report)
     with tempfile.TemporaryDirectory(dir=scratch) as temporary:
         trainer = speed.trainer(
             model=model.train(),
             args=TrainingArguments(
                 output_dir=str(checkpoints or temporary),
-                num_train_epochs=recipe.epochs or 0,
-                learning_rate=recipe.learning_rate or 0.0,
+                num_train_epochs=recipe.epochs,
+                learning_rate=recipe.learning_rate,
                 warmup_steps=recipe.warmup,
                 weight_decay=recipe.weight_decay,
                 seed=recipe.seed,

@@ -44,6 +44,7 @@ def trial(
     train: Train, posts: datasets.Dataset, validation: datasets.Dataset, recipe: Recipe
 ) -> Trial:
     """A small training, looked at on the validation posts and then forgotten."""
+    assert recipe.learning_rate is not None
     watched = validation.select(range(0, len(validation), 2))  # after every epoch; in the end all
     model, history = train(posts, watched, recipe)
     logits = classify(model, list(validation["input_ids"])).logits
@@ -52,7 +53,7 @@ def trial(
     del model
     gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
     return Trial(
-        recipe.learning_rate or 0.0,
+        recipe.learning_rate,
         recipe.seed,
         len(posts),
         history,
@@ -79,7 +80,8 @@ def sweep(start: Start, train: Train, plan: Plan, split_seed: int) -> Sweep:
     posts = part(start.tokens.train, POSTS, split_seed)
     validation = part(start.tokens.validation, POSTS, split_seed)
     recipe = small(start, plan, len(posts))
-    rate, trials = recipe.learning_rate or 0.0, []
+    assert recipe.learning_rate is not None
+    rate, trials = recipe.learning_rate, []
     for step, seeds in STEPS.items():
         if step * rate > 1:  # no rate that may be
             continue

@@ -11,6 +11,7 @@ import labkit
 from labkit.lab import GRAPH
 from labkit.plumbing.code import PIPELINE, code_of, imports_of
 from labkit.plumbing.runner import RESOURCES, order
+from tests.running import run_python
 
 PACKAGE = Path(labkit.__file__).parent
 FILES = sorted(PACKAGE.rglob("*.py"))
@@ -132,3 +133,13 @@ def test_a_stage_reaches_the_code_that_makes_its_result(stage, reaches, leaves):
     modules = code_of(GRAPH[stage].function).modules
     assert reaches in modules
     assert leaves not in modules
+
+
+def test_the_types_of_results_import_neither_torch_nor_the_trainer():
+    """A run that finds all in the store reads results, and needs no more than their types."""
+    code = (
+        "import sys; from labkit import lab; [one.returns for one in lab.GRAPH.values()]; "
+        "print(*{'torch', 'transformers.trainer', 'hypothesis'} & sys.modules.keys())"
+    )
+    done = run_python("-c", code)
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
