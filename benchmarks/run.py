@@ -55,9 +55,9 @@ def main() -> None:
 
 def about(args: argparse.Namespace) -> dict[str, Any]:
     """What a reader needs to judge the numbers: machine, versions, commit, how busy it was."""
+    from labkit.plumbing.checkout import commit
     from labkit.plumbing.hardware import describe_machine, detect
     from labkit.plumbing.store import library_versions
-    from labkit.release.lineage import commit
 
     return {
         "machine": describe_machine(),

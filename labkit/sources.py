@@ -77,7 +77,7 @@ def given(trained_elsewhere: ModelSource | None) -> Checkpoint | None:
 @stage
 def commit() -> str | None:
     """The commit of the checkout that labkit runs from; None outside git."""
-    from labkit.release.lineage import commit
+    from labkit.plumbing.checkout import commit
 
     return commit()
 

@@ -54,7 +54,7 @@ def finish(config: pytest.Config, session: LabSession) -> str:
 
     Returns why it is not pinned, empty where it is or where nobody asked for it.
     """
-    from labkit.release.lineage import commit
+    from labkit.plumbing.checkout import commit
     from labkit.report import page
     from labkit.runs.flips import against
 

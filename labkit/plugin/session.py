@@ -119,7 +119,7 @@ class LabSession:
     @cached_property
     def commit(self) -> str | None:
         """The commit of the checkout that labkit runs from; None outside git."""
-        from labkit.release.lineage import commit
+        from labkit.plumbing.checkout import commit
 
         return commit()
 

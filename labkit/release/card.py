@@ -6,7 +6,7 @@ from jinja2 import Environment, StrictUndefined
 
 from labkit.profiles import PROFILES
 from labkit.release.lineage import Ingredients, Lineage
-from labkit.report.page import markdown
+from labkit.report.markdown import markdown
 from labkit.report.wording import percent_interval
 
 CARD = "README.md"

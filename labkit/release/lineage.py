@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import datetime
 import json
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -161,20 +160,3 @@ def describe_files(folder: Path) -> dict[str, dict[str, Any]]:
         for path in sorted(folder.iterdir())
         if path.is_file()
     }
-
-
-def commit(folder: Path = Path(__file__).parent) -> str | None:
-    """The commit of the checkout around `folder`, `+` for local changes; None outside git.
-
-    Without a folder, of the one that labkit runs from.
-    """
-    try:
-        head = subprocess.run(
-            ["git", "-C", str(folder), "describe", "--always", "--abbrev=12", "--dirty=+"],
-            capture_output=True,
-            text=True,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return head.stdout.strip() or None

@@ -7,7 +7,6 @@ text from data never becomes markup.
 import base64
 import datetime
 import hashlib
-import html
 import json
 import re
 import shlex
@@ -19,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
-from labkit.errors import visible
 from labkit.exercises import Exercise, stage_words
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
@@ -28,6 +26,7 @@ from labkit.report.blocks import Listing
 from labkit.report.glossary import marked, terms
 from labkit.report.highlight import highlighted
 from labkit.report.lesson import Lesson, read_lesson
+from labkit.report.markdown import markdown
 from labkit.report.story import story
 
 if TYPE_CHECKING:
@@ -41,9 +40,6 @@ SHOWN_TOKENS = 32
 MARKS = 7  # shapes of the t-SNE planes; past seven classes one meets a colour once more, not both
 ZOOM = 1.18  # pixels of the page for one point of a plot
 SCRIPT = (Path(__file__).parent / "templates" / "report.js").read_text("utf-8")
-# Characters that mean something in Markdown, and what shows them: behind a mark of zero width no
-# name and no number is looked up.
-MARKUP = {c: f"\\{c}" for c in "\\`*_[]|~"} | {"#": "\\#\u200b", "@": "@\u200b", "$": "&#36;"}
 
 
 def environment() -> Environment:
@@ -82,16 +78,6 @@ def shorten(text: str, longest: int = LONGEST) -> str:
     """The beginning of a long text, and how much is left out."""
     left_out = len(text) - longest
     return text if left_out <= 0 else f"{text[:longest]} … ({left_out:,} characters more)"
-
-
-def markdown(text: str) -> str:
-    """Text for one cell of a Markdown table, without any markup of its own.
-
-    Nor what GitHub makes of plain text: mentions, references, links, formulas.
-    """
-    line = html.escape(visible(" ".join(text.split())), quote=False)
-    shown = "".join(MARKUP.get(c, c) for c in line)
-    return shown.replace("://", "&#58;//").replace("www.", "www&#46;")
 
 
 def svg_width(svg: str) -> int:

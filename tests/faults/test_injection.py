@@ -25,7 +25,7 @@ from labkit.plugin.terminal import answer_table, comparison_lines, verdict_lines
 from labkit.plumbing.hardware import Hardware
 from labkit.release.card import model_card
 from labkit.release.lineage import Ingredients, Lineage
-from labkit.report.page import markdown
+from labkit.report.markdown import markdown
 
 CONTROLS = {
     "colours": "\x1b[31mred\x1b[0m",

@@ -18,6 +18,7 @@ from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.metrics import Evaluation
 from labkit.model.checkpoints import WEIGHTS, Checkpoint
 from labkit.plumbing import results
+from labkit.plumbing.checkout import commit as commit_of
 from labkit.plumbing.digests import fingerprint
 from labkit.plumbing.hardware import Hardware
 from labkit.release import lineage
@@ -188,14 +189,14 @@ def checkout(tmp_path) -> Any:
 
 def test_the_commit_is_that_of_the_checkout(checkout, tmp_path):
     head = checkout("rev-parse", "HEAD")
-    assert lineage.commit(tmp_path) == head[:12]
+    assert commit_of(tmp_path) == head[:12]
     (tmp_path / "lineage.py").write_text("two")
-    assert lineage.commit(tmp_path) == head[:12] + "+"
+    assert commit_of(tmp_path) == head[:12] + "+"
 
 
 def test_outside_a_checkout_there_is_no_commit(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
-    assert lineage.commit(tmp_path) is None
+    assert commit_of(tmp_path) is None
 
 
 @pytest.mark.parametrize("error", [OSError, subprocess.TimeoutExpired("git", 10)])
@@ -205,4 +206,4 @@ def test_without_git_there_is_no_commit(monkeypatch, error):
         raise error
 
     monkeypatch.setattr(subprocess, "run", fail)
-    assert lineage.commit() is None
+    assert commit_of() is None

@@ -219,7 +219,7 @@ def test_with_nothing_changed_nothing_is_computed(subject, plain):
 def test_another_learning_rate_keeps_what_does_not_depend_on_it(subject, plain):
     config = apply(plain_config(), {"learning-rate": 4e-3})
     assert computed(config, subject / "shared") == {
-        *("fine_tuned", "sweep", "repeatability", "predictions", "separation"),
+        *("plan", "fine_tuned", "repeatability", "predictions", "separation"),
         *("saved_model", "reload_difference"),
     }
 
@@ -335,6 +335,6 @@ def test_runs_side_by_side_train_once(tmp_path, tiny_checkpoint, tiny_dataset):
     ]
     output = [run.communicate()[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0], output
-    built = [line for text in output for line in text.splitlines() if "fine tuned done in" in line]
+    built = [line for text in output for line in text.splitlines() if "fine-tuning done in" in line]
     assert len(built) == 1, output
     assert len(list((tmp_path / "cache/d/labkit/fine_tuned").glob(f"*/{MANIFEST}"))) == 1

@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from labkit.exercises import EXERCISES
-from labkit.report.page import markdown
+from labkit.report.markdown import markdown
 from tests.report.conftest import HOSTILE
 from tests.running import ROOT
 
