@@ -5,6 +5,8 @@ import numpy as np
 from labkit.evaluation.intervals import CONFIDENCE, RESAMPLES, Estimate
 from labkit.training.history import Sweep
 
+NO_NUMBER = 10.0  # nats: more than any class is surprising, exp(-10) being 1 in 22,000
+
 
 def mean_over_seeds(values: np.ndarray, seed: int) -> Estimate:
     """Mean of `values` (seeds, posts), its interval by resampling seeds and posts (Efron 1979).
@@ -25,14 +27,11 @@ def mean_over_seeds(values: np.ndarray, seed: int) -> Estimate:
 def gain_of(sweep: Sweep, rate: float, seed: int) -> Estimate:
     """How much less validation loss (nats) another rate has than the recipe's, post by post.
 
-    Without end where the recipe's own loss is no number, and the other way round.
+    A loss that is no number counts as `NO_NUMBER`, so that a training that diverged loses to any.
     """
     pairs = zip(sweep.at(sweep.rate), sweep.at(rate), strict=False)  # the recipe has more seeds
     own, other = np.stack([(one.losses, two.losses) for one, two in pairs], axis=1)
-    if not np.isfinite(own).all():
-        return Estimate(np.inf, np.inf, np.inf)
-    if not np.isfinite(other).all():
-        return Estimate(-np.inf, -np.inf, -np.inf)
+    own, other = (np.nan_to_num(one, nan=NO_NUMBER, posinf=NO_NUMBER) for one in (own, other))
     return mean_over_seeds(own - other, seed)
 
 
