@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:  # their imports take seconds, and who only reads a record nee
     from labkit.evaluation.metrics import Evaluations
     from labkit.model.checkpoints import Checkpoint
     from labkit.training.history import FineTuned, Repeatability
-from labkit.training.plan import Plan
+    from labkit.training.plan import Plan
 
 FILE = "lineage.json"
 SCHEMA = 1  # of the file
@@ -53,6 +53,7 @@ class Lineage:
     durations: dict[str, float]
     metrics: dict[str, float]
     files: dict[str, dict[str, Any]]
+    plan: dict[str, Any] = field(default_factory=dict)  # how the recipe was found
     schema: int = SCHEMA
 
     def save(self, folder: Path) -> None:
@@ -103,7 +104,8 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
         config=results.plain(config),
         base_model=describe_base(made_of.base),
         data=describe_data(made_of),
-        recipe=describe_recipe(made_of.plan) if made_of.plan else {},
+        recipe=results.plain(made_of.plan.recipe) if made_of.plan else {},
+        plan=describe_plan(made_of.plan) if made_of.plan else {},
         trained_elsewhere=elsewhere.source if elsewhere else None,
         hardware=results.plain(made_of.hardware),
         machine=describe_machine(),
@@ -115,9 +117,9 @@ def record(made_of: Ingredients, model: Path, durations: Mapping[str, float]) ->
     )
 
 
-def describe_recipe(plan: Plan) -> dict[str, Any]:
-    """The hyperparameters, how they were found, and what was tried to find them."""
-    return {**results.plain(plan.recipe), "why": plan.why, "tried": results.plain(plan.tried)}
+def describe_plan(plan: Plan) -> dict[str, Any]:
+    """How the hyperparameters were found, and what was tried to find them."""
+    return {"why": plan.why, "tried": results.plain(plan.tried)}
 
 
 def describe_repeatability(found: Repeatability | None) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def ingredients(record: Lineage, run: Any) -> list[str]:
         found.append("data: the classes are others")
     if run.base.sha256 != record.base_model.get("sha256"):
         found.append(f"base model: {run.base.name} has other weights")
-    recipe = results.plain(run.settings["recipe"])
+    recipe = results.plain(run.plan.recipe)
     found += [f"recipe: {line}" for line in changed(record.recipe, recipe)]
     return found
 

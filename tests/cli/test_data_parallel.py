@@ -293,7 +293,7 @@ def test_a_batch_that_cannot_be_shared_is_one_line(launched, desk, options, tmp_
 
 
 def test_pytest_is_not_started_several_times(tmp_path):
-    variables: dict[str, Any] = dict.fromkeys(LAUNCHER, "2")
+    variables: dict[str, Any] = {name: "3" if "SIZE" in name else "2" for name in LAUNCHER}
     run = run_pytest(folder=tmp_path, **variables)
     assert run.returncode == 4
     assert "train with `labkit fine-tune FOLDER` under the launcher" in run.stderr

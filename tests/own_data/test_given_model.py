@@ -129,8 +129,12 @@ def test_a_model_of_fewer_labels_than_the_data_is_an_error(model, given, tmp_pat
     with pytest.raises(
         LabError, match="only the data has 'c'; choose the data's with --lab-labels"
     ):
-        sources.check_inputs(given(two, data=DataSource(str(path)), selection=Selection()))
-    run = given(two, data=DataSource(str(path)), selection=Selection(labels=("b", "a")))
+        sources.check_inputs(
+            given(two, data=DataSource(str(path)), selection=Selection(), label_texts={})
+        )
+    run = given(
+        two, data=DataSource(str(path)), selection=Selection(labels=("b", "a")), label_texts={}
+    )
     sources.check_inputs(run)
     assert run.posts.labels == ("a", "b")  # as the model numbers them
 
@@ -183,5 +187,5 @@ def test_the_exercises_run_on_a_given_model(model, trained, tmp_path):
     assert run.returncode == 0, run.stdout + run.stderr
     assert "a gate of training; this model was trained elsewhere" in run.stdout
     names = {gate["name"] for answer in answers_in(tmp_path) for gate in answer["gates"]}
-    assert {"fine_tuned_accuracy", "margin_low", "size_ratio"} <= names
+    assert {"probe_margin_high", "margin_low", "size_ratio"} & names == {"margin_low", "size_ratio"}
     assert "loss_ratio" not in names
