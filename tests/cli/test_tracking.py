@@ -195,7 +195,9 @@ def test_wandb_keeps_a_run_offline(desk, options):
 @pytest.mark.parametrize("tracker", RUNS)
 def test_a_tracker_that_is_not_installed_is_one_line(tracker, tmp_path, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(LabError, match=rf"--lab-report-to {tracker}: .*'labkit\[{tracker}\]'"):
+    with pytest.raises(
+        LabError, match=rf"--lab-report-to {tracker}: .*'pytest-labkit\[{tracker}\]'"
+    ):
         run_in(tracker, tmp_path, "run")
     assert run_in("none", tmp_path, "run") is None
     assert run_in(None, tmp_path, "run") is None
