@@ -125,7 +125,7 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     if session is None or exercise is None or call.when != "call":
         return (yield)
     gate, answer = items.gate_of(item), session.answers.get(exercise)
-    if gate and answer is not None and gate not in answer.not_applicable:
+    if gate and answer is not None:
         item.user_properties.extend(answer.properties(gate))
     report = yield
     claim_failed = call.excinfo and call.excinfo.errisinstance(AssertionError)

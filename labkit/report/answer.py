@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labkit.evaluation.gates import GATES, Gate, GateResult, judge
@@ -16,8 +16,7 @@ class Answer:
 
     `headline` is the answer in at most 60 characters, `sentence` in full. `values` are the
     measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
-    `gates` are those of the run, with the values measured for them, and `not_applicable` has a
-    reason for each that makes no claim about these classes.
+    `gates` are those of the run, with the values measured for them.
     """
 
     exercise: str
@@ -25,7 +24,6 @@ class Answer:
     sentence: str
     values: Mapping[str, Any]
     blocks: tuple[Block, ...] = ()
-    not_applicable: Mapping[str, str] = field(default_factory=dict)
     gates: tuple[GateResult, ...] = ()
 
     def judged(self, limits: Mapping[str, float], gates: Sequence[Gate] = GATES) -> "Answer":
@@ -33,9 +31,7 @@ class Answer:
 
         A gate without a threshold does not apply.
         """
-        results = judge(self.exercise, self.values, limits, gates)
-        applying = tuple(r for r in results if r.gate.name not in self.not_applicable)
-        return replace(self, gates=applying)
+        return replace(self, gates=judge(self.exercise, self.values, limits, gates))
 
     @property
     def holds(self) -> bool:
@@ -81,7 +77,6 @@ class Answer:
                 }
                 for result in self.gates
             ],
-            "not_applicable": dict(self.not_applicable),
         }
 
 
