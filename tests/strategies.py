@@ -172,6 +172,8 @@ def _setting(kind: Any, about: Setting) -> st.SearchStrategy[Any]:
     """Values of a type that a setting takes."""
     if get_origin(kind) is UnionType:
         return st.one_of([_setting(part, about) for part in get_args(kind)])
+    if about.choices:
+        return st.sampled_from(about.choices)
     if kind is str:
         return any_of(str).filter(str.strip)
     if kind is int:
