@@ -15,6 +15,7 @@ from labkit.plugin.session import LabSession
 from labkit.plumbing.digests import fingerprint
 from labkit.plumbing.progress import Silent
 from labkit.plumbing.results import content_digest, plain, rebuild
+from labkit.release import lineage
 from labkit.release.lineage import Lineage
 from labkit.report import page
 from labkit.report.answer import Answer
@@ -111,6 +112,7 @@ def test_a_path_counts_by_the_files_that_lie_there(tmp_path, inside):
 @given(any_of(Lineage))
 def test_a_lineage_survives_its_file(tmp_path_factory, written):
     folder = tmp_path_factory.getbasetemp()
+    written = replace(written, schema=lineage.SCHEMA)
     written.save(folder)
     assert Lineage.load(folder) == written
 
@@ -118,7 +120,7 @@ def test_a_lineage_survives_its_file(tmp_path_factory, written):
 @given(any_of(Record))
 def test_a_record_of_a_run_is_one_line_of_the_history(tmp_path_factory, written):
     folder = tmp_path_factory.mktemp("history")
-    written = replace(written, run="first", passed=True)
+    written = replace(written, run="first", passed=True, schema=history.SCHEMA)
     for run in ("first", "second"):
         replace(written, run=run).append(folder)
     assert history.find("first", folder) == (written, ())
