@@ -5,6 +5,8 @@ import json
 import random
 from pathlib import Path
 
+from labkit.puzzles.subject import small_model, write_tokenizer
+
 LABELS = ("rec.sport.baseball", "sci.space")
 TOPIC_WORDS = {
     "rec.sport.baseball": [
@@ -74,43 +76,6 @@ def write_tickets(path: Path, posts: Path) -> None:
 
 def write_checkpoint(folder: Path, seed: int = 0) -> Path:
     """A DistilBERT checkpoint with random weights and a word-level vocabulary of its own."""
-    import torch
-    from tokenizers import BertWordPieceTokenizer
-    from transformers import DistilBertConfig, DistilBertModel
-
-    folder.mkdir(parents=True, exist_ok=True)
     words = [*COMMON_WORDS, *(word for group in TOPIC_WORDS.values() for word in group)]
-    letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"]
-    pieces = [f"##{letter}" for letter in letters]
-    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocabulary = list(dict.fromkeys([*specials, *letters, *pieces, *words]))
-    (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
-    BertWordPieceTokenizer(str(folder / "vocab.txt"), lowercase=True).save(
-        str(folder / "tokenizer.json")
-    )
-    settings = {
-        "tokenizer_class": "DistilBertTokenizer",
-        "do_lower_case": True,
-        "model_max_length": 64,
-        "unk_token": "[UNK]",
-        "sep_token": "[SEP]",
-        "pad_token": "[PAD]",
-        "cls_token": "[CLS]",
-        "mask_token": "[MASK]",
-    }
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    torch.manual_seed(seed)
-    config = DistilBertConfig(
-        vocab_size=len(vocabulary),
-        max_position_embeddings=64,
-        dim=48,
-        hidden_dim=96,
-        n_layers=2,
-        n_heads=4,
-        dropout=0.0,
-        attention_dropout=0.0,
-        seq_classif_dropout=0.0,
-        pad_token_id=0,
-    )
-    DistilBertModel(config).save_pretrained(folder)
+    small_model(len(write_tokenizer(folder, words)), seed).save_pretrained(folder)
     return folder

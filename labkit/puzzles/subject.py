@@ -6,7 +6,12 @@ embeddings that lean in one direction, so that the model knows something before 
 
 import json
 import random
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from transformers import DistilBertModel
 
 LABELS = ("garden", "harbour")
 TOPICS = {
@@ -43,19 +48,13 @@ def _post(rng: random.Random, label: str) -> str:
     return " ".join(words)
 
 
-def write_checkpoint(folder: Path) -> Path:
-    """A DistilBERT checkpoint that knows which words belong together, and its tokenizer."""
-    import torch
+def write_tokenizer(folder: Path, words: Sequence[str]) -> list[str]:
+    """The tokenizer of a DistilBERT that knows these words and letters; returns its vocabulary."""
     from tokenizers import BertWordPieceTokenizer
-    from transformers import DistilBertConfig, DistilBertModel
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
     folder.mkdir(parents=True, exist_ok=True)
     letters = [*"abcdefghijklmnopqrstuvwxyz0123456789.,!?'-"]
     specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    topics = {label: text.split() for label, text in TOPICS.items()}
-    words = [*COMMON.split(), *(word for group in topics.values() for word in group)]
     pieces = [f"##{letter}" for letter in letters]
     vocabulary = list(dict.fromkeys([*specials, *letters, *pieces, *words]))
     (folder / "vocab.txt").write_text("\n".join(vocabulary) + "\n")
@@ -70,9 +69,17 @@ def write_checkpoint(folder: Path) -> Path:
         **{f"{kind}_token": token for kind, token in names.items()},
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(settings))
-    torch.manual_seed(0)
+    return vocabulary
+
+
+def small_model(words: int, seed: int) -> "DistilBertModel":
+    """A DistilBERT of 50,000 random weights for so many words."""
+    import torch
+    from transformers import DistilBertConfig, DistilBertModel
+
+    torch.manual_seed(seed)
     config = DistilBertConfig(
-        vocab_size=len(vocabulary),
+        vocab_size=words,
         max_position_embeddings=LONGEST,
         dim=48,
         hidden_dim=96,
@@ -83,11 +90,23 @@ def write_checkpoint(folder: Path) -> Path:
         seq_classif_dropout=0.0,
         pad_token_id=0,
     )
-    model = DistilBertModel(config)
+    return DistilBertModel(config)
+
+
+def write_checkpoint(folder: Path) -> Path:
+    """A DistilBERT checkpoint that knows which words belong together, and its tokenizer."""
+    import torch
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    topics = {label: text.split() for label, text in TOPICS.items()}
+    words = [*COMMON.split(), *(word for group in topics.values() for word in group)]
+    vocabulary = write_tokenizer(folder, words)
+    model = small_model(len(vocabulary), seed=0)
     embeddings = model.embeddings.word_embeddings.weight
     with torch.no_grad():
         for group in topics.values():
-            direction = torch.randn(config.dim) * config.initializer_range
+            direction = torch.randn(model.config.dim) * model.config.initializer_range
             for word in group:
                 embeddings[vocabulary.index(word)] += LEAN * 4 * direction
     model.save_pretrained(folder)
