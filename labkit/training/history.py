@@ -144,12 +144,6 @@ class Sweep:
         history = self.at(self.rates[-1])[0].history
         return not history.epochs[-1].validation_loss < NO_BETTER * self.guessing
 
-    @property
-    def long_overfits(self) -> bool:
-        """The long training ends with more validation loss than it had at its best epoch."""
-        losses = [epoch.validation_loss for epoch in self.long.history.epochs]
-        return losses[-1] > min(losses)
-
 
 @dataclass(frozen=True)
 class LearningCurve:

@@ -36,7 +36,6 @@ VARIABLES = {  # of report.css, by the colour that stands for each while a plot 
     BLUE: "blue",
     VERMILION: "vermilion",
 }
-MARKERS = "os^DvP*"
 COLUMN = 4.1  # inches
 LABEL_LENGTH = 18  # characters of a class's name; more would leave its plot no room
 STYLE: Any = {
@@ -59,16 +58,6 @@ STYLE: Any = {
     "svg.fonttype": "none",  # text stays text, in the page's own typeface
     "svg.hashsalt": "labkit",  # the same run draws the same bytes
 }
-
-
-def class_colour(index: int) -> str:
-    """The colour of a class, the same in every plot; beyond seven classes they repeat."""
-    return CLASS_COLOURS[index % len(CLASS_COLOURS)]
-
-
-def class_marker(index: int) -> str:
-    """The marker of a class; past seven classes one meets a colour once more, not both."""
-    return MARKERS[(index + index // len(MARKERS)) % len(MARKERS)]
 
 
 def name_classes(axes: Axes, labels: Sequence[str], at: Sequence[float]) -> None:
