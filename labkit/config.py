@@ -231,6 +231,13 @@ class LabConfig:
     )
     nli_model: ModelSource | None = None
     recipe: Recipe = field(default_factory=Recipe)
+    seeds: int | None = setting(
+        None,
+        "trainings that differ in the seed alone, for the spread of what is measured (default: "
+        "three where they are short, else one)",
+        low=1,
+        unit="trainings",
+    )
     trained_elsewhere: ModelSource | None = setting(
         None,
         "a classifier trained elsewhere: measure it instead of training one",

@@ -1,27 +1,24 @@
 """The map of the lab: every stage from raw posts to a saved model, one function each.
 
 A parameter's name says what a stage takes: another stage, a setting of `labkit.config`, or
-`call`, which is the run itself (`labkit.plumbing.runner.Call`) and changes no result. What is
-`stored` is computed once and found again while nothing that it takes has changed; a `stage` is
-computed in every run. What it starts from is found by `labkit.sources`. Start with `run`, or ask
-for the pytest fixture that has a stage's name.
+`call`, the run itself (`labkit.plumbing.runner.Call`), which changes no result. What is `stored` is
+computed once and found again while nothing that it takes has changed; a `stage` is computed in
+every run. Where it starts: `labkit.sources`. Call `run`, or use the fixture of a stage's name.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit import sources
-from labkit.config import LabConfig
-from labkit.plumbing.runner import Run, graph_of, stage, stored
+from labkit.config import LabConfig, Recipe, Selection
+from labkit.plumbing.runner import Call, Run, graph_of, stage, stored
 from labkit.plumbing.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from labkit.config import Recipe, Selection
     from labkit.data.files import DataFiles
     from labkit.data.posts import Embeddings, Posts
     from labkit.data.probes import Probes
@@ -32,9 +29,8 @@ if TYPE_CHECKING:
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
     from labkit.evaluation.separation import Separations
     from labkit.model.checkpoints import Checkpoint
-    from labkit.model.predictions import Predictions
+    from labkit.model.predictions import Predictions, Reseeded
     from labkit.plumbing.hardware import Hardware
-    from labkit.plumbing.runner import Call
     from labkit.training.history import FineTuned, LearningCurve, Repeatability, Start, Sweep
     from labkit.training.plan import Plan
 
@@ -157,12 +153,21 @@ def fine_tuned(
 
 
 @stored
+def reseeded(
+    start: Start | None, plan: Plan | None, seeds: int | None, call: Call
+) -> Reseeded | None:
+    """The fine-tune again with other seeds: what the luck of a training does to its result."""
+    from labkit.training.reseed import reseed
+
+    return reseed(start, plan, seeds, call) if start and plan else None
+
+
+@stored
 def sweep(start: Start | None, plan: Plan | None, split_seed: int, call: Call) -> Sweep | None:
     """Small fine-tunes over learning rates, epochs and seeds."""
-    from labkit.training.classifier import trainer
     from labkit.training.sweep import sweep
 
-    return sweep(start, trainer(start, call), plan, split_seed) if start and plan else None
+    return sweep(start, plan, split_seed, call) if start and plan else None
 
 
 @stored
@@ -172,8 +177,6 @@ def learning_curve(
     """Small fine-tunes on fewer and on more posts, beside what trains no network."""
     from labkit.evaluation.learning_curve import learning_curve
 
-    if not (start and plan and sweep):
-        return None
     return learning_curve(start, plan, sweep, split_seed, call)
 
 
@@ -182,12 +185,9 @@ def repeatability(
     start: Start | None, plan: Plan | None, split_seed: int, call: Call
 ) -> Repeatability | None:
     """Whether the same seed gives the same weights here, bit for bit; None where not checked."""
-    from labkit.training.classifier import trainer
     from labkit.training.sweep import repeat
 
-    if not (start and plan) or start.hardware.processes > 1:  # the others end with the training
-        return None
-    return repeat(trainer(start, call), start.tokens, plan.recipe, split_seed, call.scratch)
+    return repeat(start, plan, split_seed, call) if start and plan else None
 
 
 @stored
@@ -206,12 +206,13 @@ def evaluations(
     zero_shot: ZeroShotScores,
     baselines: BaselineScores,
     predictions: Predictions,
+    reseeded: Reseeded | None,
     seed: int,
 ) -> Evaluations:
     """Every method on the test posts, with intervals."""
     from labkit.evaluation.metrics import evaluate_all
 
-    return evaluate_all(posts, seed, baselines, zero_shot, predictions)
+    return evaluate_all(posts, seed, baselines, zero_shot, predictions, reseeded)
 
 
 @stored

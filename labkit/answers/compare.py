@@ -153,7 +153,7 @@ def comparison_table(evaluations: Evaluations, labels: Sequence[str], seed: int)
     first = ranked[0][0]
     alone = all(pair.verdict == "worse" for pair in all_against(evaluations, first, seed))
     return Table(
-        "Every method on the test posts; intervals cover the draw of the posts, for these models",
+        "Every method on the test posts; intervals cover the draw of the posts and, where the model was trained with several seeds, of the training",
         ("method", "accuracy", "95 % interval", "macro F1", "95 % interval", "classes never said"),
         tuple(comparison_row(method, labels) for _, method in ranked),
         best=0 if alone and not isinstance(ranked[0][1], Draws) else None,

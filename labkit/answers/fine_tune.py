@@ -9,8 +9,9 @@ from labkit.data.posts import Posts
 from labkit.evaluation.comparison import Paired
 from labkit.evaluation.comparison import against as compared
 from labkit.evaluation.intervals import Estimate
-from labkit.evaluation.metrics import Evaluations, best_without_examples
+from labkit.evaluation.metrics import Evaluations, Method, best_without_examples
 from labkit.evaluation.seeds import better_neighbour
+from labkit.model.predictions import Reseeded
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Table
 from labkit.report.plots.learning_rates import learning_rates, many_epochs, posts_needed
@@ -33,6 +34,7 @@ def answer(
     posts: Posts,
     evaluations: Evaluations,
     fine_tuned: FineTuned,
+    reseeded: Reseeded | None,
     plan: Plan | None,
     sweep: Sweep | None,
     learning_curve: LearningCurve | None,
@@ -46,7 +48,11 @@ def answer(
     values: dict[str, Any] = {}
     blocks: tuple[Block, ...] = ()
     if history and plan and sweep and learning_curve:
-        said, values, blocks = training(history, plan, sweep, learning_curve, seed)
+        luck, spread = about_seeds(tuned, reseeded)
+        told, values, blocks = training(
+            history, plan, sweep, learning_curve, reseeded, len(posts.train), seed
+        )
+        said, values = f"{luck} {told}", {**values, **spread}
     return Answer(
         "fine_tune",
         f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on "
@@ -75,21 +81,50 @@ def against(found: Paired, rival: str) -> str:
     return f"{verdicts.points(found.difference, sign)} {found.verdict} than {rival} ({p})"
 
 
+def about_seeds(tuned: Method, reseeded: Reseeded | None) -> tuple[str, dict[str, Any]]:
+    """How far trainings lie apart that differ in the seed alone, in words and in numbers."""
+    if reseeded is None:
+        return (
+            "The interval covers the draw of the test posts, for this one training; with "
+            "--lab-seeds 3 it covers that of the training as well.",
+            {"seeds": 1},
+        )
+    accuracies = tuned.accuracy.value + tuned.changes
+    apart = float(np.mean(reseeded.logits.argmax(axis=-1) != tuned.predicted))
+    return (
+        f"Trained with {len(accuracies)} seeds it gets {percent(accuracies.min())} to "
+        f"{percent(accuracies.max())} (SD {100 * accuracies.std(ddof=1):.1f} points), and one such "
+        f"model differs from the kept one on {percent(apart)} of the posts; the intervals cover the "
+        "draw of the posts and that of the training.",
+        {
+            "seeds": len(accuracies),
+            "seed_accuracy_low": float(accuracies.min()),
+            "seed_accuracy_high": float(accuracies.max()),
+            "seed_sd": float(accuracies.std(ddof=1)),
+            "seed_disagreement": apart,
+        },
+    )
+
+
 def training(
-    history: History, plan: Plan, sweep: Sweep, curve: LearningCurve, seed: int
+    history: History,
+    plan: Plan,
+    sweep: Sweep,
+    curve: LearningCurve,
+    reseeded: Reseeded | None,
+    posts: int,
+    seed: int,
 ) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     """How the training went: in words, in numbers, and for the report."""
     first, last = history.epochs[0], history.epochs[-1]
     moved = "fell" if last.train_loss < first.train_loss else "rose"
-    accuracies = [trial.accuracy for trial in sweep.at(sweep.rate)]
+    kept = history.epochs[history.best_epoch - 1]
+    whole = [kept.validation_accuracy, *(reseeded.validation_accuracy if reseeded else ())]
     rate, gain = better_neighbour(sweep, seed)
     return (
         f"{plan.why} Training loss {moved} from {first.train_loss:.2f} in the first epoch to "
         f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
-        f"loss and was kept. {about_rates(sweep, rate, gain)} {about_posts(curve)} The seed alone "
-        f"makes a difference too: on {sweep.posts} posts, {len(accuracies)} seeds of the recipe "
-        f"get {percent(min(accuracies))} to {percent(max(accuracies))} of the validation posts "
-        f"right.",
+        f"loss and was kept. {about_rates(sweep, rate, gain)} {about_posts(curve)}",
         {
             "first_epoch_loss": first.train_loss,
             "last_epoch_loss": last.train_loss,
@@ -101,8 +136,6 @@ def training(
             "train_seconds": history.seconds,
             "neighbour_rate": rate,
             **with_interval("neighbour_gain", gain),
-            "seed_accuracy_low": min(accuracies),
-            "seed_accuracy_high": max(accuracies),
         },
         (
             training_curves(history),
@@ -111,7 +144,7 @@ def training(
             learning_rates(sweep),
             rate_table(sweep),
             many_epochs(sweep),
-            posts_needed(curve, sweep.tokens),
+            posts_needed(curve, sweep.tokens, posts, whole),
         ),
     )
 

@@ -30,9 +30,10 @@ def read_settings(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def configure(settings: Mapping[str, Any]) -> LabConfig:
-    """The configuration that the settings make."""
+    """The configuration that the settings make; one training, where they don't ask for more."""
     choice = profiles.choose(settings["profile"] or "auto")
-    return options.apply(choice.profile, {**settings, "fine-tuned": None})
+    one = {"fine-tuned": None, "seeds": settings["seeds"] or 1}
+    return options.apply(choice.profile, {**settings, **one})
 
 
 class Leading(Lines):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from labkit.evaluation.intervals import Estimate, mcnemar, paired_difference
+from labkit.evaluation.intervals import Estimate, mcnemar, over_trainings, paired_difference
 from labkit.evaluation.metrics import Draws, Evaluations, Method
 
 
@@ -12,8 +12,8 @@ from labkit.evaluation.metrics import Draws, Evaluations, Method
 class Paired:
     """How much more often a method is right than another on the same test posts.
 
-    `difference` is in shares of the posts; its interval covers the draw of the test posts, for
-    these very models. `only_first` and `only_second` are the posts that one of the two alone got
+    `difference` is in shares of the posts; its interval covers the draw of the test posts and, of
+    a method that was trained with several seeds, that of the training. `only_first` and `only_second` are the posts that one of the two alone got
     right, and `p_value` that of McNemar's exact test on them: of a method that was drawn several
     times, the first draw's.
     """
@@ -43,11 +43,15 @@ def against(first: Method, second: Method, seed: int) -> Paired:
 
     right = [on_those(method, method.correct) for method in (first, second)]
     rates = [on_those(method, method.hit_rate) for method in (first, second)]
+    difference = paired_difference(rates[0], rates[1], seed)
+    for method, sign in ((first, 1), (second, -1)):
+        trainings = difference.value + sign * method.changes
+        difference = over_trainings(difference, trainings, lowest=-1.0)
     return Paired(
         first.name,
         second.name,
         len(right[0]),
-        paired_difference(rates[0], rates[1], seed),
+        difference,
         int(np.count_nonzero(right[0] & ~right[1])),
         int(np.count_nonzero(right[1] & ~right[0])),
         mcnemar(right[0], right[1]),

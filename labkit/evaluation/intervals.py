@@ -69,6 +69,25 @@ def paired_difference(better: np.ndarray, worse: np.ndarray, seed: int) -> Estim
     return bootstrap(lambda rows: difference[rows].mean(axis=1), len(difference), seed)
 
 
+def over_trainings(kept: Estimate, values: np.ndarray, lowest: float = 0.0) -> Estimate:
+    """The interval of `kept` widened by the draw of the training; its value stays.
+
+    `values` (trainings,) are the same number for trainings that differ in the seed alone, that of
+    `kept` among them. What is covered is their mean over all seeds there could be, on posts like
+    these: the distances of two intervals are added in quadrature (MOVER, Zou and Donner 2008,
+    https://doi.org/10.1002/sim.3095), that of the posts and Student's for the mean of so few
+    trainings. The two draws are independent (Bouthillier et al. 2021,
+    https://arxiv.org/abs/2103.03098). One training says nothing of others: `kept` as it is.
+    """
+    if len(values) < 2:
+        return kept
+    middle, error = values.mean(), stats.sem(values)
+    trainings = error * stats.t.ppf((1 + CONFIDENCE) / 2, len(values) - 1)
+    low = middle - np.hypot(kept.value - kept.low, trainings)
+    high = middle + np.hypot(kept.high - kept.value, trainings)
+    return Estimate(kept.value, max(float(low), lowest), min(float(high), 1.0))
+
+
 def mcnemar(first: np.ndarray, second: np.ndarray) -> float:
     """Exact two-sided p-value that two classifiers err equally often on the same posts.
 

@@ -21,10 +21,12 @@ REPEATED = 60  # the amount that is trained with every seed, as that of the swee
 
 
 def learning_curve(
-    start: Start, plan: Plan, sweep: Sweep, split_seed: int, call: Call
-) -> LearningCurve:
+    start: Start | None, plan: Plan | None, sweep: Sweep | None, split_seed: int, call: Call
+) -> LearningCurve | None:
     """The trainings of the sweep at the recipe's rate, and as many epochs on fewer and on more
-    posts, as far as there are twice as many."""
+    posts, as far as there are twice as many; None where nothing is trained."""
+    if not (start and plan and sweep):
+        return None
     tokens, train = start.tokens, trainer(start, call)
     read = reader(start.base, start.hardware)
     validation = part(tokens.validation, POSTS, split_seed)

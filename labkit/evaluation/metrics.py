@@ -13,7 +13,7 @@ from labkit.evaluation.intervals import Estimate
 if TYPE_CHECKING:
     from labkit.data.posts import Posts
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
-    from labkit.model.predictions import Predictions
+    from labkit.model.predictions import Predictions, Reseeded
 
 METHODS = {
     "majority": "majority class",
@@ -44,6 +44,7 @@ class Measured:
 
     method: str
     rows: np.ndarray | None
+    others: np.ndarray | None
 
     @property
     def name(self) -> str:
@@ -54,12 +55,19 @@ class Measured:
         """Those of `values` (test posts, ...) that stand for the posts that it was asked about."""
         return values if self.rows is None else values[self.rows]
 
+    @property
+    def changes(self) -> np.ndarray:
+        """Each training's accuracy less that of the first (trainings,), which is the one kept."""
+        return np.array([0.0])
+
 
 @dataclass(frozen=True)
 class Evaluation(Measured):
     """One method on test posts: class indices (posts,), which of them are right, and how sure.
 
-    The intervals cover the draw of the test posts, for this very model.
+    `others` (trainings, posts) says which posts the same method gets right that was trained with
+    other seeds. The intervals cover the draw of the test posts, for this very model; with `others`
+    that of the training as well (`intervals.over_trainings`).
     """
 
     method: str
@@ -68,11 +76,18 @@ class Evaluation(Measured):
     accuracy: Estimate
     macro_f1: Estimate
     rows: np.ndarray | None = None
+    others: np.ndarray | None = None
 
     @property
     def hit_rate(self) -> np.ndarray:
         """For each post (posts,) 1 where it is right, else 0."""
         return self.correct.astype(float)
+
+    @property
+    def changes(self) -> np.ndarray:
+        if self.others is None:
+            return super().changes
+        return np.array([0.0, *(self.others.mean(axis=1) - self.correct.mean())])
 
 
 @dataclass(frozen=True)
@@ -98,6 +113,7 @@ class Draws(Measured):
     accuracy: Range
     macro_f1: Range
     rows: np.ndarray | None = None
+    others = None
 
     @property
     def predicted(self) -> np.ndarray:
@@ -123,17 +139,34 @@ Evaluations = Mapping[str, Method]  # by method
 
 
 def evaluate(
-    method: str, scores: np.ndarray, truth: np.ndarray, seed: int, rows: np.ndarray | None = None
+    method: str,
+    scores: np.ndarray,
+    truth: np.ndarray,
+    seed: int,
+    rows: np.ndarray | None = None,
+    others: np.ndarray | None = None,
 ) -> Evaluation:
     """Score a method from its scores (posts, classes), the highest of which is its prediction.
 
-    `truth` are the class indices of the same posts. Raises LabError for scores that are no numbers.
+    `truth` are the class indices of the same posts, `others` (trainings, posts, classes) the scores
+    with other seeds. Raises LabError for scores that are no numbers.
     """
     check_finite(scores, METHODS[method], STAGES[method])
-    predicted = scores.argmax(axis=-1)
+    predicted, classes = scores.argmax(axis=-1), scores.shape[-1]
     correct = predicted == truth
-    f1 = intervals.macro_f1(truth, predicted, scores.shape[-1], seed)
-    return Evaluation(method, predicted, correct, intervals.accuracy(correct), f1, rows)
+    accuracy = intervals.accuracy(correct)
+    f1 = intervals.macro_f1(truth, predicted, classes, seed)
+    if others is None:
+        return Evaluation(method, predicted, correct, accuracy, f1, rows)
+    check_finite(others, f"{METHODS[method]}, other seeds", "reseeded")
+    again = others.argmax(axis=-1)
+    hits = again == truth
+    f1s = intervals.macro_f1_of(
+        intervals.confusion(np.broadcast_to(truth, again.shape), again, classes)
+    )
+    accuracy = intervals.over_trainings(accuracy, np.array([accuracy.value, *hits.mean(axis=1)]))
+    f1 = intervals.over_trainings(f1, np.array([f1.value, *f1s]))
+    return Evaluation(method, predicted, correct, accuracy, f1, rows, hits)
 
 
 def evaluate_draws(
@@ -193,16 +226,18 @@ def evaluate_all(
     baselines: "BaselineScores",
     zero_shot: "ZeroShotScores",
     predictions: "Predictions",
+    reseeded: "Reseeded | None" = None,
 ) -> dict[str, Method]:
     """Every method on the test posts, by method."""
     trained = {
         "tfidf_logistic": baselines.tfidf_logistic,
         "embedding_logistic": baselines.embedding_logistic,
-        "fine_tuned": predictions.logits.test,
     }
-    truth = posts.truth.test
+    truth, others = posts.truth.test, reseeded.logits if reseeded else None
+    tuned = evaluate("fine_tuned", predictions.logits.test, truth, seed, others=others)
     return evaluate_untrained(posts, seed, baselines, zero_shot) | {
-        name: evaluate(name, scores, truth, seed) for name, scores in trained.items()
+        **{name: evaluate(name, scores, truth, seed) for name, scores in trained.items()},
+        "fine_tuned": tuned,
     }
 
 

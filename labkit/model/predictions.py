@@ -21,3 +21,16 @@ class Predictions:
 
     logits: BySplit[np.ndarray]
     embeddings: BySplit[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Reseeded:
+    """The same fine-tune with other `seeds`: what is left to luck in it.
+
+    `logits` (seeds, posts, classes) are those on the test posts; `validation_accuracy` (seeds,)
+    is that of the epoch that each kept.
+    """
+
+    seeds: tuple[int, ...]
+    logits: np.ndarray
+    validation_accuracy: np.ndarray

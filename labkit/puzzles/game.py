@@ -149,5 +149,6 @@ def small_config(store: Path) -> LabConfig:
         selection=Selection(labels=LABELS),
         label_texts=dict(zip(LABELS, LABELS, strict=True)),
         recipe=Recipe(learning_rate=USUAL_RATE, epochs=3, max_length=LONGEST, batch_size=16),
+        seeds=1,
         **settings,
     )

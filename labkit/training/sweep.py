@@ -7,7 +7,6 @@ training can be repeated bit for bit.
 import gc
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import datasets
 import numpy as np
@@ -16,10 +15,12 @@ from scipy.stats import entropy
 
 from labkit.config import Recipe
 from labkit.data.stratified import stratified_sample
-from labkit.data.tokens import Tokens, cut
+from labkit.data.tokens import cut
 from labkit.model.checkpoints import WEIGHTS
 from labkit.model.encoding import classify
 from labkit.plumbing.digests import file_digest
+from labkit.plumbing.runner import Call
+from labkit.training.classifier import trainer
 from labkit.training.history import Repeatability, Start, Sweep, Train, Trial
 from labkit.training.plan import FASTER, Plan
 
@@ -75,8 +76,9 @@ def small(start: Start, plan: Plan, posts: int) -> Recipe:
     return replace(plan.recipe, epochs=EPOCHS, learning_rate=min(rate, 1.0))
 
 
-def sweep(start: Start, train: Train, plan: Plan, split_seed: int) -> Sweep:
+def sweep(start: Start, plan: Plan, split_seed: int, call: Call) -> Sweep:
     """Every rate once, the recipe's and its neighbours with every seed, and one for long."""
+    train = trainer(start, call)
     posts = part(start.tokens.train, POSTS, split_seed)
     validation = part(start.tokens.validation, POSTS, split_seed)
     recipe = small(start, plan, len(posts))
@@ -93,17 +95,21 @@ def sweep(start: Start, train: Train, plan: Plan, split_seed: int) -> Sweep:
     return Sweep(tuple(trials), long, rate, len(posts), TOKENS, float(entropy(shares)))
 
 
-def repeat(
-    train: Train, tokens: Tokens, recipe: Recipe, split_seed: int, scratch: Path
-) -> Repeatability:
-    """Train twice with the same seed for one epoch, and compare the digests of the weights."""
-    posts = part(tokens.train, REPEATED_POSTS, split_seed)
-    validation = part(tokens.validation, REPEATED_POSTS, split_seed)
+def repeat(start: Start, plan: Plan, split_seed: int, call: Call) -> Repeatability | None:
+    """Train twice with the same seed for one epoch, and compare the digests of the weights.
+
+    None where several processes train: all but the first end with the fine-tune.
+    """
+    if start.hardware.processes > 1:
+        return None
+    train = trainer(start, call)
+    posts = part(start.tokens.train, REPEATED_POSTS, split_seed)
+    validation = part(start.tokens.validation, REPEATED_POSTS, split_seed)
     digests = []
     for _ in range(2):
-        model, history = train(posts, validation, replace(recipe, epochs=1))
-        model.save_pretrained(scratch)
-        digests.append(file_digest(scratch / WEIGHTS))
+        model, history = train(posts, validation, replace(plan.recipe, epochs=1))
+        model.save_pretrained(call.scratch)
+        digests.append(file_digest(call.scratch / WEIGHTS))
         del model
         gc.collect()
     return Repeatability(history.steps, tuple(digests))

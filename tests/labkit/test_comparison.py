@@ -10,11 +10,16 @@ from labkit.evaluation.metrics import best_without_examples, evaluate, evaluate_
 TRUTH = np.arange(100) % 2
 
 
-def method(name, wrong, rows=None):
-    truth = TRUTH if rows is None else TRUTH[rows]
+def scores(wrong, truth=TRUTH):
     said = truth.copy()
     said[list(wrong)] = 1 - said[list(wrong)]
-    return evaluate(name, np.eye(2)[said], truth, 0, rows)
+    return np.eye(2)[said]
+
+
+def method(name, wrong, rows=None, other_seeds=None):
+    truth = TRUTH if rows is None else TRUTH[rows]
+    others = None if other_seeds is None else np.stack([scores(one) for one in other_seeds])
+    return evaluate(name, scores(wrong, truth), truth, 0, rows, others)
 
 
 def test_it_is_the_paired_difference_with_mcnemars_test():
@@ -26,6 +31,20 @@ def test_it_is_the_paired_difference_with_mcnemars_test():
     assert found.verdict == "better"
     assert against(second, first, 0).verdict == "worse"
     assert against(first, first, 0).verdict == "alike"
+
+
+def test_a_lead_that_only_one_seed_has_is_no_lead():
+    """The kept model is right on 15 posts more than the probe; other seeds on 3, and on 1."""
+    probe = method("embedding_logistic", range(20))
+    lucky = method("fine_tuned", range(5), other_seeds=[range(17), range(19)])
+    steady = method("fine_tuned", range(5), other_seeds=[range(6), range(4)])
+    alone = method("fine_tuned", range(5))
+    assert [against(one, probe, 0).verdict for one in (alone, steady, lucky)] == [
+        *("better", "better", "alike")
+    ]
+    assert against(probe, lucky, 0).verdict == "alike"
+    assert lucky.accuracy.low < steady.accuracy.low < lucky.accuracy.value == 0.95
+    assert lucky.macro_f1.low < steady.macro_f1.low
 
 
 @pytest.mark.parametrize("turned", [False, True])

@@ -51,6 +51,7 @@ CHANGED: dict[str, Any] = {
     "weight-decay": 0.9,
     "attention-dropout": 0.5,
     "max-length": 40,
+    "seeds": 2,
 }
 
 
@@ -123,6 +124,7 @@ def plain_config() -> LabConfig:
         data=DataSource("posts"),
         selection=Selection(train_size=16, validation_size=8),
         recipe=Recipe(epochs=1, learning_rate=5e-3, max_length=64, batch_size=8),
+        seeds=1,
     )
 
 

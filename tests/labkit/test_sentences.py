@@ -20,7 +20,7 @@ from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.metrics import evaluate, evaluate_all
 from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.evaluation.separation import Separation, Separations
-from labkit.model.predictions import BySplit, Predictions
+from labkit.model.predictions import BySplit, Predictions, Reseeded
 from labkit.report.plots import methods
 from labkit.report.plots.style import Figure
 from labkit.training.history import FineTuned
@@ -88,7 +88,23 @@ def nothing_drawn(monkeypatch):
 
 def fine_tuned_sentence(world: World) -> str:
     trained = FineTuned(Path(), None, world.predictions.logits.validation)
-    return fine_tune.answer(world.posts, world.evaluations, trained, None, None, None, 0).sentence
+    return fine_tune.answer(world.posts, world.evaluations, trained, *(None,) * 4, 0).sentence
+
+
+def test_exercise_4_says_what_the_seed_does_and_what_the_interval_covers():
+    """The kept model errs on 20 of the 200 posts, the other two on 10 of these and on 30."""
+    truth = np.arange(SIZE) % 2
+    kept = scores_of(truth, 2, range(20))
+    logits = np.stack([scores_of(truth, 2, range(wrong)) for wrong in (10, 30)])
+    others = Reseeded((1, 2), logits, np.ones(2))
+    tuned = evaluate("fine_tuned", kept, truth, 0, others=logits)
+    said, values = fine_tune.about_seeds(tuned, others)
+    assert "with 3 seeds it gets 85.0 % to 95.0 % (SD 5.0 points)" in said
+    assert "differs from the kept one on 5.0 % of the posts" in said
+    assert values["seed_disagreement"] == 0.05
+    said, values = fine_tune.about_seeds(evaluate("fine_tuned", kept, truth, 0), None)
+    assert "for this one training" in said
+    assert values == {"seeds": 1}
 
 
 def apart(low: float, value: float, high: float, p: float = 0.005) -> Separations:

@@ -121,6 +121,32 @@ def test_95_percent_intervals_hold_the_truth_95_times_in_a_hundred(share):
     assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 400)
 
 
+def test_an_interval_over_trainings_holds_the_mean_of_all_seeds():
+    """Posts and trainings both drawn 1,000 times; the interval of the posts alone holds it less."""
+    rng = np.random.default_rng(0)
+    mean, apart, posts, trainings, draws = 0.85, 0.02, 400, 3, 1000
+    held = {"posts": 0, "both": 0}
+    for _ in range(draws):
+        shares = rng.normal(mean, apart, trainings)
+        # the same posts for each training: what is hard for one is hard for the others
+        hard = rng.random(posts)
+        correct = hard < shares[:, np.newaxis]
+        alone = intervals.accuracy(correct[0])
+        both = intervals.over_trainings(alone, correct.mean(axis=1))
+        assert both.value == alone.value
+        for name, found in (("posts", alone), ("both", both)):
+            held[name] += found.low <= mean <= found.high
+    assert held["both"] >= 0.95 * draws - 2 * np.sqrt(0.95 * 0.05 * draws)
+    assert held["posts"] < held["both"]
+
+
+def test_trainings_that_agree_to_the_digit_change_nothing():
+    alone = intervals.accuracy(np.arange(100) < 80)
+    assert intervals.over_trainings(alone, np.array([0.8])) == alone
+    same = intervals.over_trainings(alone, np.array([0.8] * 3))
+    assert (same.low, same.high) == pytest.approx((alone.low, alone.high))
+
+
 def test_paired_difference_is_far_surer_than_two_intervals():
     """Both err on the same posts; only 6 posts of 200 tell them apart."""
     better = correctness(160, 40)

@@ -1,5 +1,7 @@
 """Plots of the small trainings: by learning rate, over many epochs, and by number of posts."""
 
+from collections.abc import Sequence
+
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
@@ -170,8 +172,11 @@ def many_epochs(sweep: Sweep) -> Panels:
 
 
 @matplotlib.rc_context(STYLE)
-def posts_needed(curve: LearningCurve, tokens: int) -> Figure:
-    """Accuracy by number of train posts, for fine-tuning and for what trains no network."""
+def posts_needed(curve: LearningCurve, tokens: int, posts: int, whole: Sequence[float]) -> Figure:
+    """Accuracy by number of train posts, for fine-tuning and for what trains no network.
+
+    `whole` are the validation accuracies of the recipe itself, by seed, on all `posts`, uncut.
+    """
     canvas = Canvas(figsize=(COLUMN, 3.2))
     axes = canvas.subplots()
     lines = (
@@ -186,8 +191,17 @@ def posts_needed(curve: LearningCurve, tokens: int) -> Figure:
         axes.plot(
             [amount] * len(seeds), 100 * np.array(seeds), "o", color=VERMILION, ms=3, alpha=0.6
         )
+    axes.plot(
+        [posts] * len(whole),
+        100 * np.array(whole),
+        "*",
+        color=VERMILION,
+        ms=8,
+        label="fine-tuned, whole posts",
+    )
     axes.set(xscale="log", xlabel="train posts", ylabel="validation accuracy (%)")
-    axes.set_xticks(curve.posts, [str(amount) for amount in curve.posts])
+    ticks = sorted({*curve.posts, posts})
+    axes.set_xticks(ticks, [str(amount) for amount in ticks])
     axes.minorticks_off()
     axes.legend(loc="best", fontsize=9)
     each = "; ".join(
@@ -200,7 +214,9 @@ def posts_needed(curve: LearningCurve, tokens: int) -> Figure:
         canvas,
         f"How much data: accuracy by train posts, each cut at {tokens} tokens",
         f"Accuracy on {curve.validation} validation posts of the fine-tuned model, of logistic "
-        f"regression on base embeddings, and on TF-IDF. {each}.",
+        f"regression on base embeddings, and on TF-IDF. {each}. The recipe itself, on all {posts} "
+        f"posts and uncut: {', '.join(f'{100 * value:.0f} %' for value in whole)}.",
         "Where the thick line is above the others, training the network pays. Small dots are single "
-        "trainings; their spread is the seed's.",
+        "trainings; their spread is the seed's. Stars are the recipe itself, one for each seed: all "
+        "posts, at full length and with its own epochs, so they are no part of the lines.",
     )
