@@ -17,6 +17,7 @@ from scipy.special import softmax
 from labkit import lab
 from labkit.config import DataSource, LabConfig, Recipe, Selection
 from labkit.evaluation.calibration import calibration
+from labkit.evaluation.intervals import accuracy
 from labkit.plumbing.store import Store
 from labkit.profiles import EMBEDDED
 
@@ -27,8 +28,9 @@ EPOCHS = (3, 6)
 def row(config: LabConfig, store: Store, name: str) -> str:
     """A line of the table: one training, measured."""
     run = lab.run(config, store)
-    history, tuned = run.fine_tuned.history, run.evaluations["fine_tuned"].accuracy
-    probabilities = softmax(run.predictions.logits.test.astype(float), axis=1)
+    history, logits = run.fine_tuned.history, run.predictions.logits.test
+    tuned = accuracy(logits.argmax(axis=1) == run.posts.truth.test)
+    probabilities = softmax(logits.astype(float), axis=1)
     sureness = calibration(probabilities, run.posts.truth.test, config.recipe.seed)
     loss = history.epochs[history.best_epoch - 1].validation_loss
     cells = (
@@ -60,7 +62,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if args.dataset:
         config = replace(EMBEDDED, data=DataSource(args.dataset), selection=selection)
     store = Store(args.store)
-    probe = lab.run(config, store).evaluations["embedding_logistic"].accuracy
+    run = lab.run(config, store)
+    scores = run.baselines.embedding_logistic
+    probe = accuracy(scores.argmax(axis=1) == run.posts.truth.test)
     print(
         f"Linear probe: {100 * probe.value:.1f} ({100 * probe.low:.1f} to {100 * probe.high:.1f})"
     )
