@@ -7,7 +7,7 @@ import pytest
 
 from labkit.exercises import EXERCISES
 from labkit.report.page import tries
-from tests.cli.test_docs_run import Checkout
+from tests.checkout import Checkout
 from tests.running import run_python
 from tests.subjects import LABELS
 
