@@ -15,9 +15,9 @@ lab: $(VENV)/.lab
 test: $(VENV)/.installed
 	$(VENV)/bin/pytest tests -n 2 --dist loadfile -m 'not faults and not long'
 
-# Every puzzle solved, and every command that the report says to try.
+# Every puzzle solved, every command that the report says to try, and the lab on real posts.
 long: $(VENV)/.installed
-	$(VENV)/bin/pytest tests/puzzles tests/cli/test_try_this.py -n 2 --dist worksteal
+	$(VENV)/bin/pytest tests -n 2 --dist worksteal -m long
 
 # Every attack of tests/faults, those that take minutes as well.
 faults: $(VENV)/.installed

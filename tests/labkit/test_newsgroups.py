@@ -10,6 +10,7 @@ from labkit import lab
 from labkit.config import DataSource
 from labkit.profiles import EMBEDDED
 
+pytestmark = pytest.mark.long
 NEWSGROUPS = Path(__file__).resolve().parents[3] / "shared" / "data" / "20_newsgroups"
 
 
