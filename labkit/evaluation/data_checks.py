@@ -3,28 +3,29 @@
 Labels by confident learning (Northcutt, Jiang and Chuang 2021, https://doi.org/10.1613/jair.1.12125):
 a classifier that never saw a post gives it probabilities, and a post counts for a class when it is
 as sure of it as the posts of that class are on average. The classifier is logistic regression on
-the base model's embeddings, cross-validated, so this needs no training of the network.
+the base model's embeddings, cross-validated, so this needs no training of the network; of many
+posts a fold learns from a sample.
 
-Near copies by the Jaccard similarity of their runs of words, computed exactly: most runs stand in
-one post only, so the product of two sparse matrices is small.
+Near copies by the Jaccard similarity of their runs of words (`labkit.data.texts`).
 """
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
-from scipy.sparse import triu
-from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from sklearn.model_selection import StratifiedKFold
 
 from labkit.data.posts import BySplit, Embeddings, Posts
+from labkit.data.stratified import stratified_sample
+from labkit.data.texts import Known, runs_of
 from labkit.evaluation.findings import DataChecks, NearCopies
 
 FOLDS = 5
+LEARNED = 4000  # posts at most that the classifier of a fold learns from
 RUN = 4  # words
 ALIKE = 0.5  # of the runs of two posts
-COMMON = 200  # posts; a run in more of them is a phrase, and no sign of a copy
 SHOWN = 20  # pairs
 WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+")  # each character where nothing parts words
 
@@ -58,9 +59,13 @@ def suspects(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How suspicious each label is (posts,), the class it looks like, and whether it is a suspect."""
     folds = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
-    model = LogisticRegression(C=10.0, max_iter=1000)
     splitter = StratifiedKFold(max(2, folds), shuffle=True, random_state=seed)
-    shares = cross_val_predict(model, embeddings, labels, cv=splitter, method="predict_proba")
+    shares = np.zeros((len(labels), int(labels.max()) + 1), np.float32)
+    for seen, unseen in splitter.split(embeddings, labels):
+        (drawn,) = stratified_sample(labels[seen], (min(LEARNED, len(seen)),), seed)
+        rows = seen[np.sort(drawn)]
+        model = LogisticRegression(C=10.0, max_iter=1000).fit(embeddings[rows], labels[rows])
+        shares[np.ix_(unseen, model.classes_)] = model.predict_proba(embeddings[unseen])
     return judge_labels(shares, labels)
 
 
@@ -83,24 +88,19 @@ def judge_labels(
 
 
 def near_copies(texts: Sequence[str]) -> list[tuple[int, int, float]]:
-    """Pairs of texts that share at least half of their runs of words, most alike first."""
-    counter = CountVectorizer(
-        analyzer=runs_of, binary=True, max_df=min(1.0, COMMON / max(1, len(texts))), dtype=np.int32
-    )
-    try:
-        present = counter.fit_transform(texts)
-    except ValueError:  # no text has a run of words
-        return []
-    together = triu(present @ present.T, k=1).tocoo()
-    size = np.asarray(present.sum(axis=1)).ravel()
-    union = size[together.row] + size[together.col] - together.data
-    shared = together.data / union
-    found = np.flatnonzero(shared >= ALIKE)
-    order = found[np.argsort(-shared[found], kind="stable")]
-    return [(int(together.row[i]), int(together.col[i]), float(shared[i])) for i in order]
+    """Pairs of texts that share at least half of their runs of words, most alike first.
+
+    Of many copies of one text each is paired with some fifty of them.
+    """
+    known, found = Known(runs=runs_in, alike=ALIKE), []
+    for row, text in enumerate(texts):
+        if len(runs_in(text)):
+            found += [(one, row, shared) for one, shared in known.copies(text)]
+        known.add(text)
+    return sorted(found, key=lambda pair: (-pair[2], pair[:2]))
 
 
-def runs_of(text: str) -> set[str]:
+@lru_cache(maxsize=1)  # asked for twice in a row
+def runs_in(text: str) -> np.ndarray:
     """The runs of words of a text, without case and marks; of a shorter text the whole."""
-    words = WORD.findall(text.casefold())
-    return {" ".join(words[at : at + RUN]) for at in range(max(1, len(words) - RUN + 1))} - {""}
+    return runs_of(WORD.findall(text.casefold()), RUN)
