@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import datasets
+import numpy as np
 
 from labkit.data.posts import SPLITS, Posts
 from labkit.errors import LabError
@@ -76,6 +77,13 @@ def encode(
         return_attention_mask=False,
     )["input_ids"]
     return ids
+
+
+def id_rows(posts: datasets.Dataset) -> list[np.ndarray]:
+    """The token ids of each post (tokens,), all in one array: ten times leaner than lists."""
+    column = posts.with_format("arrow")[:]["input_ids"].combine_chunks()
+    ends = np.cumsum(column.value_lengths().to_numpy())
+    return np.split(np.array(column.flatten()), ends[:-1])
 
 
 def beginnings(tokenizer: "PreTrainedTokenizerFast", texts: Sequence[str], limit: int) -> list[str]:

@@ -13,6 +13,7 @@ from torch import Tensor
 from labkit.plumbing.progress import Report, ignore
 
 TOKEN_BUDGET = 4096
+Ids = Sequence[int] | np.ndarray  # token ids of a text
 
 
 def budget_batches(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterator[list[int]]:
@@ -32,7 +33,7 @@ def budget_batches(lengths: Sequence[int], budget: int = TOKEN_BUDGET) -> Iterat
         yield batch
 
 
-def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor]:
+def pad(sequences: Sequence[Ids], pad_id: int) -> tuple[Tensor, Tensor]:
     """Token ids and attention mask, both int64 of shape (batch, longest)."""
     width = max(len(sequence) for sequence in sequences)
     ids = torch.full((len(sequences), width), pad_id)
@@ -45,7 +46,7 @@ def pad(sequences: Sequence[Sequence[int]], pad_id: int) -> tuple[Tensor, Tensor
 
 def run_batches(
     forward: Callable[[Tensor, Tensor], tuple[Tensor, ...]],
-    sequences: Sequence[Sequence[int]],
+    sequences: Sequence[Ids],
     pad_id: int,
     device: torch.device,
     report: Report = ignore,

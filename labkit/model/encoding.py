@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 
 from labkit.data.posts import BySplit
-from labkit.data.tokens import Tokens, encode, load_tokenizer
-from labkit.model.batches import run_batches
+from labkit.data.tokens import Tokens, encode, id_rows, load_tokenizer
+from labkit.model.batches import Ids, run_batches
 from labkit.model.checkpoints import Checkpoint, load_classifier, load_encoder, on_device
 from labkit.model.predictions import Classified, Predictions
 from labkit.plumbing.hardware import Hardware, torch_device
@@ -35,7 +35,7 @@ def mean_pool(hidden: Tensor, mask: Tensor) -> Tensor:
 
 
 def embed(
-    encoder: "DistilBertModel", sequences: Sequence[Sequence[int]], report: Report = ignore
+    encoder: "DistilBertModel", sequences: Sequence[Ids], report: Report = ignore
 ) -> np.ndarray:
     """Unit-length embeddings (sequences, dim), float32, of token id sequences."""
 
@@ -49,7 +49,7 @@ def embed(
 
 
 def classify(
-    model: "PreTrainedModel", sequences: Sequence[Sequence[int]], report: Report = ignore
+    model: "PreTrainedModel", sequences: Sequence[Ids], report: Report = ignore
 ) -> Classified:
     """Logits and mean-pooled embeddings of token id sequences, in one pass.
 
@@ -102,7 +102,7 @@ def embed_splits(
 def classify_tokens(folder: Path, posts: datasets.Dataset, hardware: Hardware) -> Classified:
     """The classifier in `folder` on tokenized posts."""
     model = on_device(load_classifier(folder), torch_device(hardware))
-    return classify(model, list(posts["input_ids"]))
+    return classify(model, id_rows(posts))
 
 
 def classify_splits(
@@ -111,7 +111,7 @@ def classify_splits(
     """The classifier in `folder` on every split."""
     model = on_device(load_classifier(folder), torch_device(hardware))
 
-    def run(ids: list[list[int]]) -> tuple[np.ndarray, ...]:
+    def run(ids: list[np.ndarray]) -> tuple[np.ndarray, ...]:
         found = classify(model, ids, report)
         return found.logits, found.embeddings
 
@@ -128,10 +128,10 @@ def load_logits(
 
 
 def per_split(
-    tokens: Tokens, run: Callable[[list[list[int]]], tuple[np.ndarray, ...]]
+    tokens: Tokens, run: Callable[[list[np.ndarray]], tuple[np.ndarray, ...]]
 ) -> tuple[BySplit[np.ndarray], ...]:
     """`run` over the token ids of all splits in one go, each of its arrays cut apart again."""
-    ids = [list(split["input_ids"]) for _, split in tokens.items()]
+    ids = [id_rows(split) for _, split in tokens.items()]
     arrays = run([row for rows in ids for row in rows])
     ends = np.cumsum([len(rows) for rows in ids])[:-1]
     return tuple(BySplit(*map(np.ascontiguousarray, np.split(array, ends))) for array in arrays)

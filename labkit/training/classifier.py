@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from labkit.config import Recipe
-from labkit.data.tokens import Tokens, load_tokenizer
+from labkit.data.tokens import Tokens, id_rows, load_tokenizer
 from labkit.model.checkpoints import WEIGHTS, Checkpoint, load_classifier
 from labkit.model.encoding import classify, classify_tokens
 from labkit.plumbing import processes
@@ -44,7 +44,7 @@ def train(start: Start | None, plan: Plan | None, call: Call) -> FineTuned:
     )
     if here.rank:
         return FineTuned(call.folder, history, np.empty((0, len(tokens.labels))))
-    logits = classify(model, list(tokens.validation["input_ids"])).logits
+    logits = classify(model, id_rows(tokens.validation)).logits
     model.save_pretrained(call.folder)
     tokenizer = load_tokenizer(start.base.folder)
     tokenizer.model_max_length = plan.recipe.max_length  # the one that is measured
