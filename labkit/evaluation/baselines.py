@@ -41,7 +41,8 @@ def tfidf_logistic(
     if not any(map(words.build_analyzer(), train_texts)):  # it has nothing to go by then
         return majority(train_labels, len(texts), int(train_labels.max()) + 1)
     model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=1000))
-    return model.fit(train_texts, train_labels).predict_proba(texts)
+    found = model.fit(train_texts, train_labels).predict_proba(texts)
+    return by_class(found, model.classes_)
 
 
 def embedding_logistic(
@@ -52,4 +53,12 @@ def embedding_logistic(
     Embeddings have unit length, so C is above scikit-learn's default of 1.
     """
     model = LogisticRegression(C=10.0, max_iter=1000)
-    return model.fit(train_embeddings, train_labels).predict_proba(embeddings)
+    found = model.fit(train_embeddings, train_labels).predict_proba(embeddings)
+    return by_class(found, model.classes_)
+
+
+def by_class(found: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Scores (posts, classes) with a column for every class up to the last that was learned."""
+    scores = np.zeros((len(found), int(classes.max()) + 1))
+    scores[:, classes] = found
+    return scores

@@ -10,8 +10,9 @@ Each takes posts as token ids or texts and the wording of the labels, and return
   never trained. Its answer depends on the random draw of the head, so it is drawn many times.
 * `trained_nli`: the same method on a checkpoint with a trained NLI head.
 
-The entailment methods read every pair of a post and a label, which takes long for many of both;
-they are asked about at most `PAIRS` of them, of test posts drawn by class share.
+The entailment methods read every pair of a post and a label, which takes long for many of both; they
+are asked about at most `PAIRS` of them, of test posts drawn by class share, or about `LEAST_POSTS`
+posts where there are very many labels.
 """
 
 from collections.abc import Mapping, Sequence
@@ -43,9 +44,11 @@ if TYPE_CHECKING:
     )
 
 RANDOM_HEADS = 20
-PAIRS = 8000  # of a post and a label; about five minutes on two cores for posts of 256 tokens
-LEAST_POSTS = 100  # whatever the number of labels
-CHUNK = 128  # posts whose pairs are tokenized at a time
+PAIRS = 4000  # of a post and a label; two to three minutes on two cores for posts of 256 tokens
+LEAST_POSTS = 50  # whatever the number of labels
+CHUNK = 1024  # pairs that are tokenized at a time
+BLOCK = 4096  # posts that are compared with the labels at a time
+CELLS = 40_000_000  # scores of all wordings together, 160 MB; those beyond it are left out
 
 
 def score(
@@ -61,13 +64,15 @@ def score(
 ) -> ZeroShotScores:
     """Every method on the test posts; `embeddings` (posts, dim) are theirs by the base model.
 
-    `seed` draws the posts of the entailment methods where there are too many for them. Raises LabError for embeddings that are no numbers.
+    `seed` draws the posts of the entailment methods where there are too many for them. Raises
+    LabError for embeddings that are no numbers.
     """
     check_finite(embeddings, "embeddings of the test posts", "base_embeddings")
     device = torch_device(hardware)
     rows = asked(posts.truth.test, len(posts.labels), seed)
     texts = list(posts.test.select(rows)["text"])
-    worded = wordings(posts.labels, label_texts)
+    scores_each = len(posts.test) * len(posts.labels)
+    worded = wordings(posts.labels, label_texts)[: max(1, CELLS // scores_each)]
     tokenizer = load_tokenizer(base.folder)
     similarity = label_similarity(
         embeddings, on_device(load_encoder(base.folder), device), tokenizer, worded
@@ -99,9 +104,13 @@ def label_similarity(
     max_length = encoder.config.max_position_embeddings
     sentences = sorted({sentence for wording in worded for sentence in wording})
     described = embed(encoder, encode(tokenizer, sentences, max_length))
-    similarity = cosine_similarity(post_embeddings, described).astype(np.float32)
     columns = {sentence: column for column, sentence in enumerate(sentences)}
-    return np.stack([similarity[:, [columns[text] for text in wording]] for wording in worded])
+    chosen = np.array([[columns[text] for text in wording] for wording in worded])
+    scores = np.empty((len(worded), len(post_embeddings), len(worded[0])), np.float32)
+    for start in range(0, len(post_embeddings), BLOCK):
+        similarity = cosine_similarity(post_embeddings[start : start + BLOCK], described)
+        scores[:, start : start + BLOCK] = np.moveaxis(similarity[:, chosen], 1, 0)
+    return scores
 
 
 def untrained_nli(
@@ -172,8 +181,9 @@ def encode_pairs(
         return (model.distilbert(ids, attention_mask=mask).last_hidden_state[:, 0],)
 
     pad_id, parts = tokenizer.pad_token_id, []
-    for start in range(0, len(texts), CHUNK):
-        chunk = texts[start : start + CHUNK]
+    at_a_time = max(1, CHUNK // len(claims))
+    for start in range(0, len(texts), at_a_time):
+        chunk = texts[start : start + at_a_time]
         sequences = encode(
             tokenizer,
             [text for text in chunk for _ in claims],
@@ -182,7 +192,7 @@ def encode_pairs(
         )
         (states,) = run_batches(forward, sequences, pad_id, model.device)
         parts.append(states.reshape(len(chunk), len(claims), -1))
-        report(min(1.0, (start + CHUNK) / len(texts)))
+        report(min(1.0, (start + at_a_time) / len(texts)))
     return np.concatenate(parts)
 
 
