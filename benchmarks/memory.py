@@ -1,5 +1,6 @@
-"""The memory that each stage of the lab takes."""
+"""The memory and the time that each stage of the lab takes."""
 
+import time
 from pathlib import Path
 
 from labkit.plumbing.progress import Silent
@@ -25,3 +26,20 @@ class PeakMemory(Silent):
     def end(self, note: str = "") -> None:
         (line,) = (row for row in STATUS.read_text().splitlines() if row.startswith("VmHWM"))
         self.peaks[self._stage] = round(int(line.split()[1]) / 2**10)
+
+
+class Watched(PeakMemory):
+    """The same with seconds; what is bracketed by hand counts as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seconds: dict[str, float] = {}
+        self._began = 0.0
+
+    def begin(self, stage: str) -> None:
+        super().begin(stage)
+        self._began = time.perf_counter()
+
+    def end(self, note: str = "") -> None:
+        self.seconds[self._stage] = time.perf_counter() - self._began
+        super().end(note)

@@ -146,7 +146,7 @@ class Selection(Checked):
     A `label_column` of `None` means `label_text`, or `label` where there is no such column.
     `labels` are the classes to keep, in the order of the class indices; none given means the lab's
     two groups where the data has them, else all it has. Sizes of `None` mean the data set's own
-    validation split, or up to 600 and 150 posts of its train split.
+    validation split, or up to 600 and 150 posts of its train split, and all of its test split.
     """
 
     text_column: str = setting("text", "column with the posts", "NAME")
@@ -159,6 +159,9 @@ class Selection(Checked):
     )
     validation_size: int | None = setting(
         None, "posts to validate on (default: up to 150)", low=1, unit="posts"
+    )
+    test_size: int | None = setting(
+        None, "posts to test on, drawn by class share (default: all)", low=1, unit="posts"
     )
     split_seed: int = setting(
         42, "seed of head, batches and splits", low=0, high=LARGEST_SEED, option="seed"

@@ -44,7 +44,7 @@ def answer(
     labels, truth = posts.labels, posts.truth
     logits = predictions.logits
     tuned, probe = evaluations["fine_tuned"], evaluations[PROBE]
-    slices = verdicts.slices_of(posts)
+    slices = posts.slices
     on_probe = against(tuned, probe, seed)
     found = verdicts.sureness(
         logits.test, truth.test, logits.validation, truth.validation, slices, seed
@@ -132,7 +132,7 @@ def sentence(
 
 def points(posts: Posts, rows: np.ndarray, sure: np.ndarray) -> list[Point]:
     """The test posts in these rows with what the model says: probabilities `sure` (posts, classes)."""
-    slices = posts.test["slice"] if "slice" in posts.test.column_names else [""] * len(posts.test)
+    slices = [""] * len(posts.test) if posts.slices is None else posts.slices.tolist()
     texts, truth = posts.test["text"], posts.truth.test
     return [
         Point(

@@ -21,9 +21,9 @@ def slice_accuracies(
     posts: Posts, evaluation: Evaluation | Draws
 ) -> dict[str, tuple[int, Estimate]]:
     """Posts and accuracy by slice of the test split; empty where the corpus has no slices."""
-    if "slice" not in posts.test.column_names:
+    if posts.slices is None:
         return {}
-    slices = evaluation.of(np.asarray(posts.test["slice"]))
+    slices = evaluation.of(posts.slices)
     return {
         str(name): (int((slices == name).sum()), accuracy(evaluation.correct[slices == name]))
         for name in np.unique(slices)

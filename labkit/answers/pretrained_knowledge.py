@@ -34,7 +34,8 @@ def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
         f"cosine {gap.value:.2f} higher on one topic ({gap.low:.2f} to {gap.high:.2f})",
         sentence(float(same.mean()), float(different.mean()), gap, probes.curated)
         + f"The nearest of {round(nearest * len(topics))} of {len(topics)} sentences is about its "
-        f"own topic; by chance {percent(chance)} would be.",
+        f"own topic; by chance {percent(chance)} would be."
+        + about_some(len(set(probes.topics)), len(posts.labels)),
         {
             "same_topic_similarity": float(same.mean()),
             "different_topic_similarity": float(different.mean()),
@@ -49,6 +50,13 @@ def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
             Listing("Sentences compared", "\n".join(probes.texts)),
         ),
     )
+
+
+def about_some(topics: int, classes: int) -> str:
+    """That only some classes are looked at here, where they are many."""
+    if topics == classes:
+        return ""
+    return f" The sentences are of the {topics} classes of {classes} with most train posts."
 
 
 def sentence(same: float, different: float, gap: Estimate, curated: bool) -> str:

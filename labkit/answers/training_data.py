@@ -1,12 +1,11 @@
 """Exercise 3: the posts that are trained on, and what the tokenizer makes of them."""
 
-from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from labkit.answers.data_checks import check_tables, check_values
-from labkit.data.posts import Posts
+from labkit.data.posts import SPLITS, Cleaning, Posts
 from labkit.data.texts import Known
 from labkit.data.tokens import Tokens, load_tokenizer
 from labkit.evaluation.findings import DataChecks
@@ -14,6 +13,7 @@ from labkit.model.checkpoints import Checkpoint
 from labkit.report.answer import Answer
 from labkit.report.blocks import Table, Tokenized
 from labkit.report.plots import posts as plots
+from labkit.report.plots.methods import MOST_CLASSES
 from labkit.report.wording import percent
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def answer(
         f"[SEP], and splits rare words into pieces marked ##. {sizes['train']} posts train, "
         f"{sizes['validation']} validate, {sizes['test']} test; {sum(cleaning.empty.values())} "
         f"empty posts and {cleaning.repeated + cleaning.also_in_test} repeated ones were dropped."
-        f"{set_aside}",
+        f"{set_aside}{left_unused(cleaning)}",
         {
             "median_tokens": float(median),
             "p95_tokens": float(high),
@@ -60,6 +60,7 @@ def answer(
             "repeated_posts": cleaning.repeated,
             "train_posts_also_in_test": cleaning.also_in_test,
             "posts_set_aside_for_test": cleaning.set_aside,
+            **{f"unused_{name}_posts": count for name, count in cleaning.unused.items()},
             **check_values(data_checks),
         },
         (
@@ -73,17 +74,38 @@ def answer(
 
 def overlap(posts: Posts) -> int:
     """Posts whose text stands, or nearly, in another split too, counted for each pair of splits."""
-    pairs = combinations([split["text"] for _, split in posts.items()], 2)
-    return sum(sum(map(Known(earlier).__contains__, later)) for earlier, later in pairs)
+    earlier: list[Known] = []
+    found = 0
+    for _, split in posts.items():
+        texts = list(split["text"])
+        found += sum(text in known for text in texts for known in earlier)
+        earlier.append(Known(texts))
+    return found
+
+
+def left_unused(cleaning: Cleaning) -> str:
+    """How many posts were there and not taken, and what takes more; empty where there are none."""
+    if not cleaning.unused:
+        return ""
+    counts = " and ".join(f"{count} {name}" for name, count in cleaning.unused.items())
+    sizes = " or ".join(f"--lab-{name}-size" for name in cleaning.unused)
+    return (
+        f" Another {counts} posts are there and not used: what is used was drawn by class share, and "
+        f"{sizes} takes more."
+    )
 
 
 def balance_table(posts: Posts) -> Table:
-    """Posts by split and class."""
-    rows = []
-    for name, split in posts.items():
-        counts = np.bincount(np.asarray(split["label"]), minlength=len(posts.labels))
-        rows.append((name, *(str(count) for count in counts), str(len(split))))
-    return Table("Posts by split and class", ("split", *posts.labels, "together"), tuple(rows))
+    """Posts by split and class; of many classes one a row, to be opened."""
+    title = "Posts by split and class"
+    counts = [np.bincount(truth, minlength=len(posts.labels)) for _, truth in posts.truth.items()]
+    columns = [(*map(str, count), str(count.sum())) for count in counts]
+    names = (*posts.labels, "together")
+    if len(posts.labels) <= MOST_CLASSES:
+        rows = tuple((split, *column) for split, column in zip(SPLITS, columns, strict=True))
+        return Table(title, ("split", *names), rows)
+    rows = tuple(zip(names, *columns, strict=True))
+    return Table(title, ("class", *SPLITS), rows, folded=True)
 
 
 def example(

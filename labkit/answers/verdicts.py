@@ -126,19 +126,12 @@ def against_null(found: Separation) -> str:
     )
 
 
-def slices_of(posts: Posts) -> np.ndarray | None:
-    """The slice of every test post; None where the corpus has no slices."""
-    if "slice" not in posts.test.column_names:
-        return None
-    return np.asarray(posts.test["slice"])
-
-
 def told_apart(posts: Posts, evaluations: Evaluations) -> str:
     """The fine-tuned accuracy with and without the worst slice, where that is far below the rest.
 
     Empty where no slice is. Where label similarity is worse than a guess there, that says why.
     """
-    slices, tuned = slices_of(posts), evaluations["fine_tuned"]
+    slices, tuned = posts.slices, evaluations["fine_tuned"]
     if slices is None or len(np.unique(slices)) < 2:
         return ""
     name = min(np.unique(slices), key=lambda one: tuned.correct[slices == one].mean())

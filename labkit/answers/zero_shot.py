@@ -18,8 +18,10 @@ from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Table
 from labkit.report.plots import methods as plots
+from labkit.report.plots.methods import MOST_CLASSES
 from labkit.report.wording import percent, percent_interval, with_interval
 
+SHOWN_CLASSES = 5  # where they are many
 SHOWN_SLICES = 5  # as many as the lab's own corpus has
 SHOWN_WORDINGS = 5  # best and worst
 BEYOND_DOUBT = 0.001  # a p-value
@@ -96,14 +98,21 @@ def _found(posts: Posts, best: Method, by_wording: np.ndarray) -> str:
     """How often the best method is right, by class, and what other wordings come to."""
     wrong = ~best.correct
     truth, labels = best.of(posts.truth.test), posts.labels
-    by_class = ", ".join(
-        f"{int(wrong[truth == i].sum())} of {int((truth == i).sum())} {label}"
-        for i, label in enumerate(labels)
+    counts, errors = (
+        np.bincount(of_class, minlength=len(labels)) for of_class in (truth, truth[wrong])
+    )
+    shown = range(len(labels))
+    if len(labels) > MOST_CLASSES:
+        shares = errors / np.maximum(counts, 1)
+        shown = np.argsort(-shares, kind="stable")[:SHOWN_CLASSES].tolist()
+    by_class = ", ".join(f"{errors[i]} of {counts[i]} {labels[i]}" for i in shown)
+    worst = (
+        "" if len(shown) == len(labels) else f" in the {len(shown)} worst of {len(labels)} classes"
     )
     name = _short_name(best)
     return (
         f"{name[0].upper()}{name[1:]} gets {percent_interval(best.accuracy)}; it is wrong on "
-        f"{by_class} posts. It depends on the wording: over {len(by_wording)} wordings of the "
+        f"{by_class} posts{worst}. It depends on the wording: over {len(by_wording)} wordings of the "
         f"labels label similarity gets from {percent(by_wording.min())} to "
         f"{percent(by_wording.max())}. "
     )

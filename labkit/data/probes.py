@@ -13,6 +13,7 @@ import numpy as np
 from labkit.data.posts import Posts
 
 PER_TOPIC = 12
+MOST_TOPICS = 20  # of which posts are drawn: pairs are quadratic in them
 EXCERPT = 200  # characters of a drawn post
 
 
@@ -44,7 +45,10 @@ class Probes(Sentences):
 
 
 def choose_sentences(posts: Posts, seed: int, curated: Path = CURATED) -> Sentences:
-    """The curated sentences for the posts' labels, or as many posts drawn from the train split."""
+    """The curated sentences for the posts' labels, or as many posts drawn from the train split.
+
+    Of more than `MOST_TOPICS` classes, those with most posts.
+    """
     pairs: dict[str, list[list[str]]] = tomllib.loads(curated.read_text(encoding="utf-8"))
     if all(label in pairs for label in posts.labels):
         sentences = [
@@ -57,9 +61,10 @@ def choose_sentences(posts: Posts, seed: int, curated: Path = CURATED) -> Senten
         return Sentences(texts, topics, curated=True)
     rng = np.random.default_rng(seed)
     labels = np.asarray(posts.train["label"])
+    counts = np.bincount(labels, minlength=len(posts.labels))
     rows = [
         int(row)
-        for topic in range(len(posts.labels))
+        for topic in np.sort(np.argsort(-counts, kind="stable")[:MOST_TOPICS])
         for row in rng.permutation(np.flatnonzero(labels == topic))[:PER_TOPIC]
     ]
     drawn = tuple(" ".join(text.split())[:EXCERPT] for text in posts.train.select(rows)["text"])

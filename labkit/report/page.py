@@ -22,7 +22,7 @@ from labkit.exercises import Exercise, stage_words
 from labkit.plumbing.files import write_files
 from labkit.plumbing.progress import duration
 from labkit.profiles import PROFILES
-from labkit.report.blocks import Listing
+from labkit.report.blocks import MOST_NAMED, Listing
 from labkit.report.glossary import marked, terms
 from labkit.report.highlight import highlighted
 from labkit.report.lesson import Lesson, read_lesson
@@ -70,7 +70,7 @@ def environment() -> Environment:
         "listing": lambda block: isinstance(block, Listing),
         "folded": lambda block: isinstance(block, Listing) or getattr(block, "folded", False),
     }
-    templates.globals |= {"new_set": set, "SHOWN_TOKENS": SHOWN_TOKENS}
+    templates.globals |= {"new_set": set, "SHOWN_TOKENS": SHOWN_TOKENS, "MOST_NAMED": MOST_NAMED}
     return templates
 
 

@@ -94,7 +94,7 @@ def keep(posts: "Posts", predictions: "Predictions", files: Mapping[str, str]) -
 
     logits = predictions.logits.test
     shares = np.nan_to_num(softmax(logits.astype(np.float64), axis=-1))
-    slices = posts.test["slice"] if "slice" in posts.test.column_names else [""] * len(posts.test)
+    slices = [""] * len(posts.test) if posts.slices is None else posts.slices
     said = defaultdict(list)
     for text, truth, row, at, part in zip(
         posts.test["text"], posts.truth.test, shares, logits.argmax(axis=1), slices, strict=True
@@ -181,8 +181,8 @@ class Flips:
         ]
         if self.alone or self.relabelled:
             said.append(
-                f"{self.alone} posts are in one of the runs only, and {self.relabelled} have another "
-                "class now; they are left out."
+                f"{self.alone} posts are in one of the runs only, as with other data or another "
+                f"--lab-test-size, and {self.relabelled} have another class now; they are left out."
             )
         return tuple(said)
 

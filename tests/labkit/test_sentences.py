@@ -116,9 +116,7 @@ def apart(low: float, value: float, high: float, p: float = 0.005) -> Separation
 def compared_sentence(world: World, separations: Separations | None = None) -> str:
     logits, truth = world.predictions.logits, world.posts.truth
     found = verdicts.sureness(
-        *(logits.test, truth.test, logits.validation, truth.validation),
-        verdicts.slices_of(world.posts),
-        0,
+        *(logits.test, truth.test, logits.validation, truth.validation), world.posts.slices, 0
     )
     return compare.sentence(
         world.posts, world.evaluations, separations or apart(0.1, 0.2, 0.3), found, 0

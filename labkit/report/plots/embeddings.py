@@ -7,7 +7,7 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure as Canvas
 
-from labkit.report.blocks import Figure, Planes, Point
+from labkit.report.blocks import MOST_NAMED, Figure, Planes, Point
 from labkit.report.plots.style import (
     BLUE,
     COLUMN,
@@ -32,8 +32,9 @@ def similarity_heat_map(
     for edge in edges:
         axes.axhline(edge, color=PAPER, lw=2)
         axes.axvline(edge, color=PAPER, lw=2)
-    middles = [float(np.mean(np.flatnonzero(np.equal(topics, i)))) for i in range(len(labels))]
-    name_classes(axes, labels, middles)
+    present = sorted(set(topics))
+    middles = [float(np.mean(np.flatnonzero(np.equal(topics, i)))) for i in present]
+    name_classes(axes, [labels[i] for i in present], middles)
     axes.spines[:].set_visible(False)
     bar = canvas.colorbar(image, shrink=0.85)
     bar.set_label("cosine similarity")
@@ -94,14 +95,14 @@ def embedding_planes(
         for point, places in zip(points, np.stack(squares, axis=1).round(4), strict=True)
     )
     wrong = sum(point.predicted != point.truth for point in points)
+    coloured = ", coloured by true class" if len(labels) <= MOST_NAMED else ""
     return Planes(
         "The test posts in the t-SNE plane, before and after fine-tuning",
         tuple(
             f"{when.capitalize()}: silhouette {silhouettes[when]:.2f} in the full space"
             for when in planes
         ),
-        f"t-SNE of {len(points)} test posts, coloured by true class; the fine-tuned model is wrong "
-        f"on {wrong} of them.",
+        f"t-SNE of {len(points)} test posts{coloured}; the fine-tuned model is wrong on {wrong} of them.",
         "Each mark is a post; posts that the model finds alike lie together. Distances between far "
         "groups, and the directions, mean nothing. A ring marks a post that the fine-tuned model "
         "gets wrong.",
