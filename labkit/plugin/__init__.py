@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from labkit.errors import LabError
 from labkit.plugin import items, options
 from labkit.plugin.hookspecs import HOOKS
 from labkit.plugin.stash import NOT_PINNED, NOT_WRITTEN, REPORTS, SESSION, STARTED, Reports
@@ -155,11 +156,12 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     lab_session.interrupted = session.exitstatus == pytest.ExitCode.INTERRUPTED
     try:
         config.stash[NOT_PINNED] = outcome.finish(config, lab_session)
-    except OSError as error:  # the disk is full, or was taken away: the answers are shown still
+    except (OSError, LabError) as error:  # a full disk, a lock: the answers are shown still
         config.stash[NOT_WRITTEN] = str(error)
         session.exitstatus = session.exitstatus or pytest.ExitCode.TESTS_FAILED
     if session.exitstatus == pytest.ExitCode.OK and not config.option.lab_report_only:
-        session.exitstatus = pytest.ExitCode(0 if lab_session.holds else 1)
+        all_held = lab_session.holds and not config.stash.get(NOT_PINNED, "")
+        session.exitstatus = pytest.ExitCode(0 if all_held else 1)
     return result
 
 

@@ -22,8 +22,9 @@ from labkit.plugin.registry import Registry, registry_of
 from labkit.plugin.session import LabSession
 from labkit.plugin.stash import SESSION, STARTED, speaks_for_all, tell
 from labkit.plugin.terminal import TerminalProgress, header
-from labkit.plumbing.files import check_writable
+from labkit.plumbing.files import LOCK, check_writable, lock_of, settle
 from labkit.plumbing.hardware import share_cpus
+from labkit.plumbing.locks import locked
 from labkit.plumbing.processes import place
 from labkit.runs import history, tracking
 
@@ -69,8 +70,11 @@ def begin(config: pytest.Config) -> None:
 def check_outputs(config: pytest.Config, session: LabSession) -> None:
     """Raise LabError for a folder or file that the run could not write in the end."""
     check_writable(session.cache)
-    check_writable(session.reports, (*REPORT, history.FILE, history.BASELINE))
-    check_writable(session.reports / "partial", REPORT)
+    locks = LOCK, lock_of(session.model).name
+    check_writable(session.reports, (*REPORT, history.FILE, history.BASELINE, *locks))
+    check_writable(session.reports / "partial", (*REPORT, LOCK))
+    for folder in (session.reports, session.reports / "partial"):
+        settle(folder)
     if page := config.getoption("htmlpath", None):  # pytest-html's
         check_writable(Path(page).absolute().parent, (Path(page).name,))
 
@@ -164,13 +168,13 @@ def choose_profile(name: str, cache: Path, started: float) -> profiles.Choice:
     if name != "auto":
         return profiles.choose(name)
     chosen = cache / "profile.json"
-    with FileLock(f"{chosen}.lock"):
+    with locked(chosen.with_name(f"{chosen.name}.lock")):
         try:
             before = json.loads(chosen.read_text("utf-8"))
-        except (OSError, ValueError):
-            before = {}
-        if before.get("started") == started:
-            return profiles.Choice(profiles.PROFILES[before["profile"]], before["why"])
+            if before["started"] == started:
+                return profiles.Choice(profiles.PROFILES[before["profile"]], before["why"])
+        except (OSError, ValueError, KeyError, TypeError):
+            pass  # the first run, or a damaged file: it is written anew
         choice = profiles.choose(name)
         record = {"started": started, "profile": choice.profile.profile, "why": choice.why}
         chosen.write_text(json.dumps(record), "utf-8")

@@ -11,13 +11,13 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from filelock import FileLock
-
 from labkit.errors import LabError
+from labkit.plumbing.locks import locked
 
 # Of Linux's renameat2, https://man7.org/linux/man-pages/man2/rename.2.html
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 SPACE = 2**16  # bytes that must be left on a disk
+LOCK, WRITING, WRITTEN = ".labkit.lock", ".labkit-", ".labkit.written"  # beside a report's files
 
 
 def check_writable(folder: Path, names: Iterable[str] = ()) -> None:
@@ -41,31 +41,50 @@ def check_writable(folder: Path, names: Iterable[str] = ()) -> None:
 
 
 def write_files(folder: Path, contents: Mapping[str, str]) -> None:
-    """Write text files of one folder, each whole or not at all, and none beside another's."""
+    """Write text files of one folder: all of them whole, or none.
+
+    They are written into a folder of their own, whose renaming says that all are there. From then
+    on they are put in place, by this process or, where it is killed, by the next (`settle`).
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder / ".labkit.lock"):
-        for name in contents:
-            for left in folder.glob(f".{name}-*"):
-                left.unlink()
-        written: list[tuple[str, Path]] = []
+    with locked(folder / LOCK):
+        _put_in_place(folder)
+        for left in folder.glob(f"{WRITING}*"):
+            shutil.rmtree(left)
+        writing = Path(tempfile.mkdtemp(dir=folder, prefix=WRITING))
         try:
             for name, content in contents.items():
-                handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}-")
-                written.append((temporary, folder / name))
-                with os.fdopen(handle, "w", encoding="utf-8") as file:
-                    file.write(content)
-                os.chmod(temporary, 0o644)  # mkstemp's 0600 would keep a web server out
-            for temporary, path in written:
-                os.replace(temporary, path)
+                (writing / name).write_text(content, encoding="utf-8")
+                (writing / name).chmod(0o644)  # a strict umask would keep a web server out
+            os.replace(writing, folder / WRITTEN)
         finally:
-            for temporary, _ in written:
-                Path(temporary).unlink(missing_ok=True)
+            shutil.rmtree(writing, ignore_errors=True)
+        _put_in_place(folder)
+
+
+def settle(folder: Path) -> None:
+    """Finish what a process that was killed had written to `folder` and not yet put in place."""
+    if (folder / WRITTEN).is_dir():
+        with locked(folder / LOCK):
+            _put_in_place(folder)
+
+
+def _put_in_place(folder: Path) -> None:
+    if (folder / WRITTEN).is_dir():
+        for file in sorted((folder / WRITTEN).iterdir()):
+            os.replace(file, folder / file.name)
+        (folder / WRITTEN).rmdir()
+
+
+def lock_of(target: Path) -> Path:
+    """The lock under which a folder is replaced."""
+    return target.parent / f".{target.name}.lock"
 
 
 def replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
     """Make `target` what `fill` puts into an empty folder: in one step, where the system can."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(target.parent / f".{target.name}.lock"):
+    with locked(lock_of(target)):
         for left in target.parent.glob(f".{target.name}-*"):
             if (left / "old").exists() and not target.exists():  # killed between two renames
                 (left / "old").rename(target)

@@ -12,14 +12,14 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from labkit.plumbing.digests import file_digest, fingerprint
+from labkit.plumbing.locks import locked, locked_by_nobody
 from labkit.plumbing.progress import Progress, Silent
 
 LIBRARIES = (
@@ -33,6 +33,7 @@ LIBRARIES = (
     "numpy",
 )
 MANIFEST = "manifest.json"
+BUILDING = "building-"  # then the key: the folder of an entry that is being made
 
 
 def library_versions(libraries: Iterable[str] = LIBRARIES) -> dict[str, str]:
@@ -86,32 +87,18 @@ class Store:
         key = key_of(stage, inputs)
         entry = self.root / stage / key
         entry.parent.mkdir(parents=True, exist_ok=True)
-        with self._locked(stage, key):
-            for leftover in entry.parent.glob(f"building-{key}-*"):  # of a run that was killed
-                shutil.rmtree(leftover)
+        busy = f"lab: {stage}: another run is computing this; waiting for it"
+        with locked(entry.with_name(f"{key}.lock"), lambda: self.progress.say(busy)):
+            _sweep(entry)
             reused = self._is_whole(entry, stage) and not self._is_stale(entry)
             if not reused:
                 self._build(entry, stage, inputs, build)
             os.utime(entry)
             manifest = _manifest(entry)
-        self._prune(entry)
+        if not reused:
+            self._prune(entry)
         seconds, created = manifest["seconds"], manifest["created"]
         return Entry(entry, key, reused, seconds, created, fingerprint(manifest["files"]))
-
-    @contextmanager
-    def _locked(self, stage: str, key: str) -> Iterator[None]:
-        from filelock import FileLock, Timeout  # when a stage is computed, and not before
-
-        lock = FileLock(self.root / stage / f"{key}.lock")
-        try:
-            lock.acquire(timeout=0.2)
-        except Timeout:
-            self.progress.say(f"lab: {stage}: another run is computing this; waiting for it")
-            lock.acquire()
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _is_stale(self, entry: Path) -> bool:
         """In a fresh run, entries older than this run's start do not count."""
@@ -121,14 +108,14 @@ class Store:
 
     def _is_whole(self, entry: Path, stage: str) -> bool:
         """Whether all files of the manifest are there with their digests; a damaged entry goes."""
-        if not entry.exists():
+        if not os.path.lexists(entry):
             return False
         damage = find_damage(entry)
         if damage is None:
             return True
         aside = self.root / "damaged" / f"{stage}-{entry.name}"
         aside.parent.mkdir(exist_ok=True)
-        shutil.rmtree(aside, ignore_errors=True)  # the same entry, damaged once before
+        _remove(aside)  # the same entry, damaged once before
         entry.rename(aside)
         self.progress.say(f"lab: {stage}: {damage}; set aside as {aside} and computed again")
         return False
@@ -136,7 +123,7 @@ class Store:
     def _build(
         self, entry: Path, stage: str, inputs: Mapping[str, Any], build: Callable[[Path], None]
     ) -> None:
-        folder = Path(tempfile.mkdtemp(prefix=f"building-{entry.name}-", dir=entry.parent))
+        folder = Path(tempfile.mkdtemp(prefix=f"{BUILDING}{entry.name}-", dir=entry.parent))
         try:
             started = time.perf_counter()
             build(folder)
@@ -157,11 +144,29 @@ class Store:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _prune(self, current: Path) -> None:
+        for key in {left.name.split("-")[1] for left in current.parent.glob(f"{BUILDING}*")}:
+            with locked_by_nobody(current.with_name(f"{key}.lock")) as mine:
+                if mine:
+                    _sweep(current.with_name(key))
         entries = [path for path in current.parent.iterdir() if (path / MANIFEST).exists()]
         entries.sort(key=lambda path: path.stat().st_mtime, reverse=True)
         for old in entries[self.keep :]:
             if old != current:
                 shutil.rmtree(old, ignore_errors=True)
+
+
+def _sweep(entry: Path) -> None:
+    """Remove what a run that was killed has left of an entry; who calls has its lock."""
+    for left in entry.parent.glob(f"{BUILDING}{entry.name}-*"):
+        shutil.rmtree(left)
+
+
+def _remove(path: Path) -> None:
+    """Remove a folder, or whatever lies in its place."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def key_of(stage: str, inputs: Mapping[str, Any]) -> str:
@@ -177,6 +182,10 @@ def find_damage(entry: Path) -> str | None:
         float(manifest["created"]), float(manifest["seconds"])
     except (OSError, ValueError, KeyError, TypeError):
         return "the manifest cannot be read"
+    for path in entry.rglob("*"):
+        name = str(path.relative_to(entry))
+        if name not in files and name != MANIFEST and not path.is_dir():
+            return f"{name} is none of its files"
     for name, digest in files.items():
         path = entry / name
         if not path.is_file():

@@ -15,6 +15,8 @@ from typing import Any, BinaryIO
 
 from labkit.errors import LabError
 from labkit.plumbing import results, schema
+from labkit.plumbing.files import LOCK
+from labkit.plumbing.locks import locked
 from labkit.plumbing.reading import parse_json, read_text
 
 FILE, BASELINE = "history.jsonl", "baseline.json"
@@ -43,7 +45,7 @@ class Record:
         """Add the record as one line to the history in `folder`."""
         folder.mkdir(parents=True, exist_ok=True)
         line = json.dumps(results.plain(self), allow_nan=False) + "\n"
-        with (folder / FILE).open("ab+") as file:
+        with locked(folder / LOCK), (folder / FILE).open("ab+") as file:
             if file.tell() and not _ends_a_line(file):  # of a run that was cut off
                 line = "\n" + line
             file.write(line.encode())

@@ -62,7 +62,7 @@ class Kept:
 
     def save(self, folder: Path) -> str:
         """Write it to a file in the folder of predictions in `folder`, once; returns its name."""
-        if not (folder / FOLDER / f"{self.name}.json").is_file():
+        if load(self.name, [folder]) is None:  # not there, or damaged
             write_files(folder / FOLDER, {f"{self.name}.json": self.text()})
         return self.name
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from labkit.plumbing.files import write_files
+from labkit.plumbing.files import settle, write_files
 
 LOCK = ".labkit.lock"
 
@@ -40,6 +40,26 @@ def test_no_file_is_new_where_another_cannot_be_written(tmp_path):
 
 
 def test_what_a_killed_process_left_goes_with_the_next_report(tmp_path):
-    (tmp_path / ".lab.html-killed").write_text("ha")
+    (tmp_path / ".labkit-killed").mkdir()
+    (tmp_path / ".labkit-killed" / "lab.html").write_text("ha")
     write_files(tmp_path, {"lab.html": "whole"})
     assert contents(tmp_path) == {"lab.html": "whole"}
+
+
+def test_what_was_written_and_not_put_in_place_is_put_there_by_the_next_run(tmp_path, monkeypatch):
+    """Killed, or stopped, between two files of one report."""
+    old, new = ({name: text for name in ("answers.json", "lab.html")} for text in ("old", "new"))
+    write_files(tmp_path, old)
+    replace = os.replace
+
+    def stop(source, target):
+        if target.name == "lab.html":
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", stop)
+    with pytest.raises(KeyboardInterrupt):
+        write_files(tmp_path, new)
+    monkeypatch.undo()
+    settle(tmp_path)
+    assert contents(tmp_path) == new

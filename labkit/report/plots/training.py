@@ -74,5 +74,5 @@ def _accuracies(history: History) -> Figure:
 def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
     """Mean over `width` values on either side, over fewer at the ends."""
     kernel = np.ones(2 * width + 1)
-    total = np.convolve(values, kernel, mode="same")
-    return total / np.convolve(np.ones_like(values), kernel, mode="same")
+    total, count = (np.convolve(each, kernel) for each in (values, np.ones_like(values)))
+    return (total / count)[width : width + len(values)]  # not "same", which is as long as the longer
