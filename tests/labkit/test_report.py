@@ -48,7 +48,7 @@ def test_what_a_killed_process_left_goes_with_the_next_report(tmp_path):
 
 def test_what_was_written_and_not_put_in_place_is_put_there_by_the_next_run(tmp_path, monkeypatch):
     """Killed, or stopped, between two files of one report."""
-    old, new = ({name: text for name in ("answers.json", "lab.html")} for text in ("old", "new"))
+    old, new = (dict.fromkeys(("answers.json", "lab.html"), text) for text in ("old", "new"))
     write_files(tmp_path, old)
     replace = os.replace
 

@@ -75,4 +75,6 @@ def _running_mean(values: np.ndarray, width: int) -> np.ndarray:
     """Mean over `width` values on either side, over fewer at the ends."""
     kernel = np.ones(2 * width + 1)
     total, count = (np.convolve(each, kernel) for each in (values, np.ones_like(values)))
-    return (total / count)[width : width + len(values)]  # not "same", which is as long as the longer
+    return (total / count)[
+        width : width + len(values)
+    ]  # not "same", which is as long as the longer
