@@ -27,7 +27,6 @@ SHINGLE, JACCARD = 5, 0.30  # words in a row; two posts stay below
 GIVE_AWAY = 0.15  # of all posts, settled by one token
 RULE_ACCURACY = 0.60  # of the best single threshold
 SLICE_RULE_ACCURACY = 0.64  # in one slice, where the best rule on shuffled labels reaches 0.63
-KNOWN_RULES = {("crossover", "mean word length"): 0.68}  # told in the card
 LENGTH_GAP = 0.10  # between the classes' mean lengths
 OUTSIDER_WORDS = {  # what somebody who knows neither topic would look for
     "rec.sport.baseball": "baseball game ball pitcher bat batter team player league season inning "
@@ -158,17 +157,14 @@ def surface_rules(posts: Sequence[Post]) -> list[str]:
 
 
 def surface_rules_by_slice(posts: Sequence[Post]) -> list[str]:
-    """The same in each slice for itself, where few posts let the best of many rules reach more.
-
-    What is known and told in the card is no finding, as long as it gets no worse.
-    """
+    """The same in each slice for itself, where few posts let the best of many rules reach more."""
     found = []
     for slice in SLICES:
         own = [post for post in posts if post.slice == slice]
         labels = np.array([post.label for post in own])
         for name, values in surface_features([post.text for post in own]).items():
             accuracy = best_threshold_accuracy(values, labels)
-            if accuracy > KNOWN_RULES.get((slice, name), SLICE_RULE_ACCURACY):
+            if accuracy > SLICE_RULE_ACCURACY:
                 found.append(f"{slice}: {name} tells the class of {accuracy:.1%}")
     return found
 

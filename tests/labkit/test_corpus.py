@@ -88,13 +88,6 @@ def test_a_mark_in_one_slice_is_none_of_all_posts_rules(posts):
     assert CHECKS["surface_rules"](mark_in_a_slice(posts)) == []
 
 
-def test_the_card_tells_the_rules_that_are_known():
-    for (slice, name), limit in corpus.KNOWN_RULES.items():
-        assert f"{name} is right on" in CARD
-        assert f"`{slice}`" in CARD
-        assert limit < 0.7
-
-
 SABOTAGES = {
     "another-slice": ("declared", lambda posts: with_first(posts, slice="easy")),
     "another-group": ("declared", lambda posts: with_first(posts, label_text="sci.med")),
@@ -113,7 +106,7 @@ SABOTAGES = {
     "one-post-less": ("balance", lambda posts: posts[1:]),
     "a-small-split": ("sizes", lambda posts: without(posts, "validation", "plain", 17)),
     "a-small-slice": ("sizes", lambda posts: without(posts, "train", "noisy", 5)),
-    "long-winded": ("mean_length", lambda posts: text_added(posts, " and so on" * 5, 0.7)),
+    "long-winded": ("mean_length", lambda posts: text_added(posts, " and so on" * 10, 0.7)),
     "an-outsiders-word": (
         "jargon",
         lambda posts: changed(
