@@ -17,7 +17,6 @@ from labkit.plumbing import processes
 from labkit.plumbing.hardware import Hardware, torch_device
 from labkit.plumbing.runner import Call
 from labkit.training.fast.speed import speed_of
-from labkit.training.fast.vocabulary import rows_in_use
 from labkit.training.fine_tune import fine_tune
 from labkit.training.history import FineTuned, History, Start, Train
 from labkit.training.plan import Plan
@@ -62,7 +61,7 @@ def new_classifier(
 ) -> "tuple[PreTrainedModel, History]":
     """The base model with a new head, fine-tuned; `options` are those of `fine_tune`."""
     torch_device(start.hardware)
-    speed = speed_of(start.hardware, recipe.batch_size, train)
+    speed = speed_of(start.hardware, recipe.batch_size)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
     model = load_classifier(
         start.base.folder,
@@ -71,7 +70,7 @@ def new_classifier(
         attention_dropout=recipe.attention_dropout,
     )
     tokenizer = load_tokenizer(start.base.folder)
-    with rows_in_use(model, train, validation):
+    with speed.around(model, train, validation):
         return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
 
 

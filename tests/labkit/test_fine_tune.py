@@ -51,8 +51,7 @@ def test_a_batch_in_parts_is_the_step_of_the_whole_batch(
 ):
     recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3)
     whole, as_whole = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
-    monkeypatch.setattr(parts, "PART", 42)  # two posts of the longest
-    assert speed_of(FLOAT32, 8, posts).arguments["gradient_accumulation_steps"] == 4
+    monkeypatch.setattr(parts, "PART", 64)  # two posts of the longest, four of the shortest
     cut, in_parts = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     assert in_parts.steps == as_whole.steps == 6
     for (_, loss), (_, other) in zip(as_whole.step_losses, in_parts.step_losses, strict=True):
@@ -111,20 +110,53 @@ def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, t
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("share", "longest", "part"),
-    [
-        *((16, 256, 8), (16, 512, 4), (16, 64, 16), (16, 5000, 1)),
-        *((12, 256, 6), (8, 256, 8), (32, 256, 8), (13, 256, 13), (2, 256, 2), (1, 10, 1)),
-    ],
-)
-def test_a_share_is_cut_into_equal_parts_where_it_can_be(share, longest, part):
-    assert parts.part_of(share, longest) == part
+def batch_of(*lengths):
+    """A padded batch of posts of so many tokens; each post's label and tokens are its number."""
+    width = -(-max(lengths) // 4) * 4
+    mask = torch.tensor([[int(i < length) for i in range(width)] for length in lengths])
+    numbers = torch.arange(1, len(lengths) + 1)
+    return {"input_ids": mask * numbers[:, None], "attention_mask": mask, "labels": numbers}
+
+
+@pytest.mark.parametrize("lengths", [(5,), (3, 9, 9, 2, 16), (30, 1, 1, 1), (8,) * 9])
+@pytest.mark.parametrize("budget", [4, 24, 1000])
+def test_parts_hold_every_post_once_within_the_budget(lengths, budget):
+    batch, found = batch_of(*lengths), []
+    for part in parts.parts_of(batch, budget, 4):
+        posts, width = part["input_ids"].shape
+        assert posts == 1 or posts * width <= budget
+        assert width == -(-int(part["attention_mask"].sum(dim=1).max()) // 4) * 4
+        assert torch.equal(part["input_ids"], part["attention_mask"] * part["labels"][:, None])
+        found += [
+            (n, int(m))
+            for n, m in zip(part["labels"].tolist(), part["attention_mask"].sum(dim=1), strict=True)
+        ]
+    assert sorted(found) == list(enumerate(lengths, start=1))
+
+
+def test_weights_are_cast_once_in_a_step_and_again_in_the_next():
+    layer, row = torch.nn.Linear(4, 4), torch.ones(1, 4)
+
+    def outputs():
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return layer(row)
+
+    with parts.one_cast("cpu"):
+        assert layer(row).dtype == torch.float32  # it casts nothing itself
+        before = outputs()
+        before.sum().backward()
+        with torch.no_grad():
+            layer.weight.zero_()
+        kept = outputs()
+        kept.sum().backward()  # the copy takes a second gradient
+        assert torch.equal(kept, before)  # the copy is the one made before
+    with parts.one_cast("cpu"):
+        assert not torch.equal(outputs(), before)
+    assert torch.equal(layer.weight.grad, torch.full((4, 4), 2.0))
 
 
 def test_a_gpu_takes_its_share_at_once():
-    long = datasets.Dataset.from_dict({"input_ids": [[5] * 256]})
-    arguments = speed_of(Hardware("cuda", bf16=False, threads=1), 16, long).arguments
-    assert arguments["per_device_train_batch_size"] == 16
-    assert arguments["gradient_accumulation_steps"] == 1
-    assert speed_of(FLOAT32, 16, long).arguments["gradient_accumulation_steps"] > 1
+    speed = speed_of(Hardware("cuda", bf16=False, threads=1), 16)
+    assert speed.arguments["per_device_train_batch_size"] == 16
+    assert not issubclass(speed.trainer, parts.InPartsTrainer)
+    assert issubclass(speed_of(FLOAT32, 16).trainer, parts.InPartsTrainer)

@@ -4,8 +4,10 @@ Of several processes each takes its share of every batch, so the recipe's batch 
 together. On a CPU a share goes through the model in parts. Posts of like length train together.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
@@ -13,8 +15,13 @@ from transformers import Trainer, TrainerCallback
 
 from labkit.plumbing.hardware import Hardware, return_memory
 from labkit.training.fast.attention import BY_LENGTH
-from labkit.training.fast.parts import part_of
+from labkit.training.fast.dropout import cheap_dropout
+from labkit.training.fast.parts import ROUND, InPartsTrainer
 from labkit.training.fast.sampler import ByLengthTrainer
+from labkit.training.fast.vocabulary import rows_in_use
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 TRIM_STEPS = 5  # training steps after which free memory goes back to the system
 
@@ -29,34 +36,44 @@ class TrimMemory(TrainerCallback):
 
 @dataclass(frozen=True)
 class Speed:
-    """How to train on a machine: the Trainer's class, its settings, the attention kernel."""
+    """How to train on a machine: the Trainer's class, its settings, the attention kernel.
+
+    `multiple` is that to which the tokens of a batch are padded, `bits` is cheaper dropout.
+    """
 
     arguments: dict[str, Any]
-    trainer: type[Trainer] = ByLengthTrainer
+    trainer: type[Trainer] = InPartsTrainer
     attention: str = BY_LENGTH
+    multiple: int | None = ROUND
+    bits: bool = True
     callbacks: tuple[TrainerCallback, ...] = field(default_factory=lambda: (TrimMemory(),))
 
+    @contextmanager
+    def around(self, model: "PreTrainedModel", *posts: datasets.Dataset) -> Iterator[None]:
+        """Inside, `model` is made to be trained and evaluated on these tokenized posts alone."""
+        with rows_in_use(model, *posts), cheap_dropout(model) if self.bits else nullcontext():
+            yield
 
-def speed_of(hardware: Hardware, batch_size: int, train: datasets.Dataset) -> Speed:
-    """The settings for `hardware`, and batches of `batch_size` of the tokenized posts `train`."""
-    share = batch_size // hardware.processes
-    longest = max(len(ids) for ids in train["input_ids"])
-    part = part_of(share, longest) if hardware.device == "cpu" else share
+
+def speed_of(hardware: Hardware, batch_size: int) -> Speed:
+    """The settings for `hardware`, and batches of `batch_size` posts."""
+    share, on_cpu = batch_size // hardware.processes, hardware.device == "cpu"
     backend = "nccl" if hardware.device == "cuda" else "gloo"
     return Speed(
         {
-            "per_device_train_batch_size": part,
-            "gradient_accumulation_steps": share // part,
+            "per_device_train_batch_size": share,
             "per_device_eval_batch_size": 2 * share,
             "train_sampling_strategy": "group_by_length",
             "bf16": hardware.bf16,
-            "use_cpu": hardware.device == "cpu",
+            "use_cpu": on_cpu,
             "dataloader_pin_memory": hardware.device == "cuda",
             "ddp_backend": backend if hardware.processes > 1 else None,
             "ddp_find_unused_parameters": False,
             "log_on_each_node": False,
             "log_level_replica": "error",
-        }
+        },
+        trainer=InPartsTrainer if on_cpu else ByLengthTrainer,
+        bits=on_cpu,
     )
 
 
