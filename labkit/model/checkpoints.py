@@ -4,6 +4,7 @@ Whatever the source, the result is a local checkpoint folder (config, safetensor
 has passed every check that needs no torch. Weights are never unpickled.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -193,6 +194,7 @@ def load_classifier(
 
 
 NEW_HEAD = ("pre_classifier.", "classifier.")  # what a new classifier draws
+LAYER = re.compile(r"\blayers?\.\d")
 SAFE: dict[str, Any] = {
     "use_safetensors": True,
     "trust_remote_code": False,
@@ -212,7 +214,8 @@ def _load(kind: Any, folder: Path, new: tuple[str, ...] = (), **settings: Any) -
 
     `new` are the beginnings of the names of tensors that the file may lack; transformers would
     draw any that is missing at random, and say so at most. Raises LabError for every other gap,
-    for other shapes, and for numbers that are not finite.
+    for layers that would be left out (the heads of other tasks are), for other shapes, and for
+    numbers that are not finite.
     """
     from transformers.utils import logging
 
@@ -233,6 +236,10 @@ def _load(kind: Any, folder: Path, new: tuple[str, ...] = (), **settings: Any) -
         logging.set_verbosity(level)
     if missing := sorted(name for name in info["missing_keys"] if not name.startswith(new)):
         raise LabError(f"{where}: lacks {len(missing)} tensors of its model, such as {missing[0]}")
+    if unread := sorted(name for name in info["unexpected_keys"] if LAYER.search(name)):
+        raise LabError(
+            f"{where}: has layers that its config.json does not speak of, such as {unread[0]}"
+        )
     for name, tensor in model.named_parameters():
         # A sum of finite numbers may overflow; looking at each takes thirty times as long.
         if not (tensor.sum().isfinite() or tensor.isfinite().all()):

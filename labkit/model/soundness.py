@@ -18,6 +18,8 @@ CONFIG, WEIGHTS, TOKENIZER, VOCABULARY = (
     "tokenizer.json",
     "vocab.txt",
 )
+LAYER = "transformer.layer."  # of a DistilBERT's tensors
+WHOLE_WORDS = ("WordLevel", "WordPiece")  # which need a token for the words that they do not know
 Shapes = dict[str, tuple[int, ...]]
 BYTES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}  # of a weight; whole numbers are no weights
 DISTILBERT = {  # what transformers takes for a size that a configuration leaves out
@@ -121,6 +123,8 @@ def wrong_in_shapes(config: dict[str, Any], shapes: Shapes) -> str | None:
     missing = [name for name in expected if name not in bare]
     if missing:
         return f"lacks {len(missing)} tensors of its model, such as {missing[0]}"
+    if more := [name for name in bare if name.startswith(LAYER) and name not in expected]:
+        return f"has layers that {CONFIG} does not speak of, such as {more[0]}"
     for name, shape in expected.items():
         if bare[name] != shape:
             return f"{name} has the shape {bare[name]}, {shape} by {CONFIG}"
@@ -145,8 +149,8 @@ def distilbert_shapes(config: dict[str, Any]) -> Shapes:
     }
     for layer in range(config["n_layers"]):
         for name, shape in parts.items():
-            shapes[f"transformer.layer.{layer}.{name}.weight"] = shape
-            shapes[f"transformer.layer.{layer}.{name}.bias"] = shape[:1]
+            shapes[f"{LAYER}{layer}.{name}.weight"] = shape
+            shapes[f"{LAYER}{layer}.{name}.bias"] = shape[:1]
     return shapes
 
 
@@ -174,6 +178,11 @@ def vocabulary_ids(path: Path) -> list[int]:
     ids = list(entries.values()) if isinstance(entries, dict) else list(range(len(entries)))
     ids += [token["id"] for token in document.get("added_tokens") or ()]
     if not all(_is_count(one, 0) for one in ids):
+        raise ValueError
+    if (
+        document["model"].get("type") in WHOLE_WORDS
+        and document["model"]["unk_token"] not in entries
+    ):
         raise ValueError
     return ids
 

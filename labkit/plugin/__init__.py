@@ -15,7 +15,15 @@ import pytest
 from labkit.errors import LabError
 from labkit.plugin import items, options
 from labkit.plugin.hookspecs import HOOKS
-from labkit.plugin.stash import NOT_PINNED, NOT_WRITTEN, REPORTS, SESSION, STARTED, Reports
+from labkit.plugin.stash import (
+    EXERCISE,
+    NOT_PINNED,
+    NOT_WRITTEN,
+    REPORTS,
+    SESSION,
+    STARTED,
+    Reports,
+)
 
 pytest_plugins = (
     "labkit.plugin.fixtures",
@@ -123,13 +131,16 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     that could not be computed, or a test of something else, fails as ever.
     """
     session, exercise = item.config.stash.get(SESSION, None), items.exercise_of(item)
-    if session is None or exercise is None or call.when != "call":
+    if session is None or exercise is None:
         return (yield)
     gate, answer = items.gate_of(item), session.answers.get(exercise)
-    if gate and answer is not None:
+    if call.when == "call" and gate and answer is not None:
         item.user_properties.extend(answer.properties(gate))
     report = yield
-    claim_failed = call.excinfo and call.excinfo.errisinstance(AssertionError)
+    if items.is_answer(item):
+        setattr(report, EXERCISE, exercise)
+    failed = call.when == "call" and call.excinfo
+    claim_failed = failed and call.excinfo.errisinstance(AssertionError)
     if claim_failed and item.config.option.lab_report_only:
         report.outcome, report.wasxfail = "skipped", options.REPORT_ONLY  # pytest's "xfailed"
     return report
@@ -150,6 +161,7 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     from labkit.plugin import outcome
 
     lab_session.tests = outcome.results(config)
+    lab_session.asked |= outcome.asked(config)
     result = yield
     if not lab_session.asked:
         return result

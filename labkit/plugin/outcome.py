@@ -10,7 +10,7 @@ import pytest
 
 from labkit.plugin.options import REPORT_ONLY
 from labkit.plugin.session import LabSession, TestResult
-from labkit.plugin.stash import REPORTS
+from labkit.plugin.stash import EXERCISE, REPORTS
 from labkit.plumbing.files import write_files
 from labkit.plumbing.results import plain, rebuild
 from labkit.runs import history
@@ -47,6 +47,12 @@ def result_of(report: pytest.TestReport) -> TestResult:
 def results(config: pytest.Config) -> list[TestResult]:
     """What became of each test so far."""
     return [result_of(report) for report in config.stash[REPORTS].seen]
+
+
+def asked(config: pytest.Config) -> set[str]:
+    """The exercises that tests were run for, also in a worker of xdist that died with its answers."""
+    seen = config.stash[REPORTS].seen
+    return {getattr(report, EXERCISE) for report in seen if hasattr(report, EXERCISE)}
 
 
 def finish(config: pytest.Config, session: LabSession) -> str:

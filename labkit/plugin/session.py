@@ -125,10 +125,10 @@ class LabSession:
 
     @cached_property
     def folder(self) -> Path:
-        """Where the report goes: beside a fuller one, which a part of the lab does not replace."""
+        """Where the report goes: beside one with more answers, which is not replaced by fewer."""
         try:
             before = json.loads((self.reports / "answers.json").read_text("utf-8"))
-            fuller = len(before["answers"]) > (0 if self.interrupted else len(self.asked))
+            fuller = len(before["answers"]) > (0 if self.interrupted else len(self.answers))
         except (OSError, ValueError, TypeError, KeyError):
             fuller = False
         return self.reports / "partial" if fuller else self.reports

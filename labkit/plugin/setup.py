@@ -70,10 +70,16 @@ def begin(config: pytest.Config) -> None:
 def check_outputs(config: pytest.Config, session: LabSession) -> None:
     """Raise LabError for a folder or file that the run could not write in the end."""
     check_writable(session.cache)
-    locks = LOCK, lock_of(session.model).name
-    check_writable(session.reports, (*REPORT, history.FILE, history.BASELINE, *locks))
-    check_writable(session.reports / "partial", (*REPORT, LOCK))
-    for folder in (session.reports, session.reports / "partial"):
+    model = lock_of(session.model).name
+    pinned = pin_file(config, session.reports)
+    for folder, names in (
+        (session.reports, (*REPORT, history.FILE, history.BASELINE, model)),
+        (session.reports / "partial", REPORT),
+        (session.reports / history.PREDICTIONS, ()),
+        (pinned.parent, (pinned.name,)),
+        (pinned.parent / history.PREDICTIONS, ()),
+    ):
+        check_writable(folder, (*names, LOCK))
         settle(folder)
     if page := config.getoption("htmlpath", None):  # pytest-html's
         check_writable(Path(page).absolute().parent, (Path(page).name,))

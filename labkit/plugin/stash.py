@@ -13,6 +13,7 @@ REPORTS: "pytest.StashKey[Reports]" = pytest.StashKey()
 NOT_PINNED = pytest.StashKey[str]()  # why the run is not the baseline, where that was asked for
 NOT_WRITTEN = pytest.StashKey[str]()  # why there is no report, where there is none
 ERROR = "lab_error"  # in an xdist worker's output: why nothing can run
+EXERCISE = "labkit_exercise"  # of a test's report: the exercise whose answer it takes
 FIRST = "gw0"
 
 

@@ -20,6 +20,7 @@ from labkit.plumbing.locks import locked
 from labkit.plumbing.reading import parse_json, read_text
 
 FILE, BASELINE = "history.jsonl", "baseline.json"
+PREDICTIONS = "predictions"  # the folder beside each, of the answers to the test posts
 SCHEMA = 1  # of a record in them
 
 

@@ -19,13 +19,12 @@ from labkit.evaluation.intervals import mcnemar
 from labkit.evaluation.paired import LEVEL, detectable, discordant, equivalence, holm
 from labkit.plumbing import results
 from labkit.plumbing.files import write_files
+from labkit.runs.history import PREDICTIONS
 
 if TYPE_CHECKING:
     from labkit.data.posts import Posts
     from labkit.model.predictions import Predictions
     from labkit.plumbing.runner import Run
-
-FOLDER = "predictions"  # beside the history, and beside a baseline
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ class Kept:
     def save(self, folder: Path) -> str:
         """Write it to a file in the folder of predictions in `folder`, once; returns its name."""
         if load(self.name, [folder]) is None:  # not there, or damaged
-            write_files(folder / FOLDER, {f"{self.name}.json": self.text()})
+            write_files(folder / PREDICTIONS, {f"{self.name}.json": self.text()})
         return self.name
 
 
@@ -72,7 +71,7 @@ def load(name: str | None, folders: Sequence[Path]) -> Kept | None:
     for folder in folders:
         try:
             kept = results.rebuild(
-                Kept, json.loads((folder / FOLDER / f"{name}.json").read_text("utf-8"))
+                Kept, json.loads((folder / PREDICTIONS / f"{name}.json").read_text("utf-8"))
             )
         except (OSError, ValueError, TypeError, KeyError):
             continue

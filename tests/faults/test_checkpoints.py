@@ -153,6 +153,7 @@ SPOILED: dict[str, tuple[Spoil, str, str]] = {
     # sizes
     "a-hundred-thousand-layers": (setting(n_layers=100_000), CONFIG, "n_layers is 100000"),
     "one-layer-too-many": (setting(n_layers=3), WEIGHTS, "lacks 16 tensors"),
+    "one-layer-too-few": (setting(n_layers=1), WEIGHTS, "has layers that config.json does not"),
     "no-layer": (setting(n_layers=0), CONFIG, "it takes a whole number from 1"),
     "layers-below-nothing": (setting(n_layers=-1), CONFIG, "it takes a whole number from 1"),
     "layers-in-words": (setting(n_layers="two"), CONFIG, "it takes a whole number from 1"),
@@ -248,6 +249,11 @@ SPOILED: dict[str, tuple[Spoil, str, str]] = {
         tokenizer(
             lambda found: found | {"model": found["model"] | {"vocab": {}}, "added_tokens": []}
         ),
+        TOKENIZER,
+        "no tokenizer",
+    ),
+    "an-unknown-word-that-is-no-word": (
+        tokenizer(lambda found: found | {"model": found["model"] | {"unk_token": "[NONE]"}}),
         TOKENIZER,
         "no tokenizer",
     ),
@@ -355,6 +361,7 @@ LOADED: dict[str, tuple[Spoil, str]] = {
     ),
     "an-activation-that-is-none": (setting(hidden_act="magic"), "model.safetensors: "),
     "a-layer-less": (setting(num_hidden_layers=3), "lacks 16 tensors"),
+    "a-layer-more": (setting(num_hidden_layers=1), "has layers that its config.json does not"),
     "another-class": (setting(model_type="bart"), "model.safetensors: "),
     "a-class-of-nobody": (setting(model_type="nobody"), "model.safetensors: "),
     "code-of-its-own": (

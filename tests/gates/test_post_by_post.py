@@ -23,6 +23,15 @@ def kept(answers: str, truth: str = "a", part: str = "") -> Kept:
     return Kept(posts, {"model.safetensors": "1"})
 
 
+def test_a_damaged_file_of_predictions_is_written_anew(tmp_path):
+    said = kept("ab")
+    path = tmp_path / "predictions" / f"{said.save(tmp_path)}.json"
+    path.write_text(path.read_text()[:20])
+    assert load(said.name, [tmp_path]) is None
+    said.save(tmp_path)
+    assert load(said.name, [tmp_path]) == said
+
+
 def test_flips_are_counted_by_direction_and_wrong_ones_that_stay_wrong_apart():
     flips = compare(kept("aaabbc"), kept("aabacb"), 0.01)
     assert (flips.all.posts, flips.all.won, flips.all.lost) == (6, 1, 1)

@@ -2,11 +2,13 @@
 
 import multiprocessing
 import os
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
+from labkit.plumbing.locks import locked
 from labkit.plumbing.progress import Silent
 from labkit.plumbing.store import MANIFEST, Store, find_damage
 
@@ -67,8 +69,9 @@ def test_the_content_is_that_of_the_files_and_not_of_the_key(tmp_path):
         (lambda entry: (entry / MANIFEST).write_text("{"), "manifest cannot be read"),
         (lambda entry: (entry / MANIFEST).write_text('{"files": {}}'), "manifest cannot be read"),
         (lambda entry: (entry / MANIFEST).unlink(), "manifest cannot be read"),
+        (lambda entry: (entry / "deep/added.json").touch(), "is none of its files"),
     ],
-    ids=["changed", "gone", "half-a-manifest", "no-times", "no-manifest"],
+    ids=["changed", "gone", "half-a-manifest", "no-times", "no-manifest", "added"],
 )
 def test_damage_is_set_aside_said_and_rebuilt(tmp_path, damage, words):
     remarks, stage = Remarks(), Stage()
@@ -111,6 +114,31 @@ def test_what_a_killed_run_left_goes_where_the_entry_is_whole_too(tmp_path):
     left.mkdir()
     assert Store(tmp_path).get("stage", {}, Stage()).reused
     assert not left.exists()
+
+
+def test_what_was_killed_under_another_key_goes_with_the_next_entry(tmp_path):
+    """Nobody may ask for that key again. What another process is building stays."""
+    left, busy = (tmp_path / "stage" / f"building-{digit * 32}-x" for digit in "ab")
+    for folder in (left, busy):
+        folder.mkdir(parents=True)
+    with locked(tmp_path / "stage" / f"{'b' * 32}.lock"):
+        Store(tmp_path).get("stage", {}, Stage())
+        assert (left.exists(), busy.exists()) == (False, True)
+    Store(tmp_path).get("stage", {"x": 1}, Stage())
+    assert not busy.exists()
+
+
+@pytest.mark.parametrize("place", ["file", "link"])
+def test_what_lies_in_the_place_of_an_entry_is_set_aside_again_and_again(tmp_path, place):
+    store, stage = Store(tmp_path), Stage()
+    for _ in range(3):
+        entry = store.get("stage", {}, stage).path
+        shutil.rmtree(entry)
+        if place == "file":
+            entry.write_text("mine")
+        else:
+            entry.symlink_to("nowhere")
+    assert stage.builds == 3
 
 
 def test_a_fresh_run_rebuilds_once(tmp_path):

@@ -9,6 +9,8 @@ import pytest
 from labkit.report import page
 from labkit.report.blocks import Matrix, Point, Table
 from labkit.report.plots import embeddings, methods, style
+from labkit.report.plots.training import training_curves
+from labkit.training.history import Epoch, History
 
 LONG = "Rückgabe und Umtausch (Gewährleistung), Abteilung"
 
@@ -62,6 +64,16 @@ def test_without_a_mistake_there_is_no_confusion():
     perfect = methods.confusion_matrix("a method", 5 * np.eye(20, dtype=int), ["x"] * 20)
     assert isinstance(perfect, Table)
     assert perfect.rows == ()
+
+
+@pytest.mark.parametrize("steps", [1, 2, 3, 50])
+def test_a_training_of_few_steps_can_be_drawn(steps):
+    losses = tuple((step, 1.0 / step) for step in range(1, steps + 1))
+    epochs = (Epoch(1, 0.5, 0.4, 0.9),)
+    history = History(
+        epochs, losses, best_epoch=1, steps=steps, seconds=1.0, bf16=False, device="cpu"
+    )
+    assert len(training_curves(history).figures) == 2
 
 
 def test_planes_are_squares_with_a_place_for_every_post():
