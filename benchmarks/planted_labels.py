@@ -8,6 +8,7 @@ and prints a table in Markdown. Nothing is trained but logistic regression; noth
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +34,8 @@ def main() -> None:
             run = lab.run(config, Store(args.store or Path(folder)))
             labels = np.concatenate([truth for _, truth in run.posts.truth.items()])
             vectors = np.concatenate([array for _, array in run.base_embeddings.items()])
-            found = [plant(vectors, labels, seed) for seed in args.seeds]
+            texts = [text for _, split in run.posts.items() for text in split["text"]]
+            found = [plant(vectors, texts, labels, seed) for seed in args.seeds]
             shares = ", ".join(f"{100 * share:.0f}" for share, _ in found)
             others = np.mean([rest for _, rest in found])
             flipped = round(FLIPPED * len(labels))
@@ -43,14 +45,16 @@ def main() -> None:
             )
 
 
-def plant(vectors: np.ndarray, labels: np.ndarray, seed: int) -> tuple[float, float]:
+def plant(
+    vectors: np.ndarray, texts: Sequence[str], labels: np.ndarray, seed: int
+) -> tuple[float, float]:
     """Share of flipped labels in the most suspicious tenth, and of suspects among the others."""
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(labels), round(FLIPPED * len(labels)), replace=False)
     classes = labels.max() + 1
     flipped = labels.copy()
     flipped[rows] = (labels[rows] + rng.integers(1, classes, len(rows))) % classes
-    suspicion, _, suspect = suspects(vectors, flipped, seed)
+    suspicion, _, suspect = suspects(vectors, texts, flipped, seed)
     tenth = np.argsort(-suspicion, kind="stable")[: len(labels) // 10]
     return float(np.isin(rows, tenth).mean()), float(np.delete(suspect, rows).mean())
 
