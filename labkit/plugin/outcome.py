@@ -63,19 +63,22 @@ def finish(config: pytest.Config, session: LabSession) -> str:
     from labkit.plumbing.checkout import commit
     from labkit.report import page
     from labkit.runs.flips import against
+    from labkit.runs.seeds import reseeded, spreads
 
     kept = session.kept or predictions_of(session)
     if session.baseline and kept:
         asked = Path(config.invocation_params.dir, config.option.lab_compare)
         places = (asked.parent, session.reports)
+        found = spreads(reseeded(session.baseline, session.reports))
         session.flips = against(
-            session.baseline, kept, session.lab.posts, session.tolerances, places
+            session.baseline, kept, session.lab.posts, session.tolerances, places, found
         )
     page.write(session, session.folder)
     names = ("answers.json", "summary.md", page.PAGE)
     if not session.answers:
         return ""
     record = session.record(session.passed, commit(config.invocation_params.dir))
+    record = replace(record, seeds=reseeded(record, session.reports))
     if kept:
         record = replace(record, predictions=kept.save(session.reports))
     record.append(session.reports)

@@ -187,8 +187,9 @@ class LabSession:
         if self.baseline is None:
             return None
         metrics = self.registry.metrics
+        luck = self.flips.luck if self.flips else {}
         return history.compare(
-            self.baseline, self.values, self.description, self.tolerances, metrics
+            self.baseline, self.values, self.description, self.tolerances, metrics, luck
         )
 
     @property

@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -40,6 +40,8 @@ class Record:
     passed: bool
     values: dict[str, dict[str, Any]]
     predictions: str | None = None  # the name of the file that has them (`post_by_post`)
+    # By metric and seed: what runs gave that differ in their seed only, this one among them.
+    seeds: dict[str, dict[str, float]] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def append(self, folder: Path) -> None:
@@ -69,6 +71,7 @@ class Metric:
 
 # A rerun on the same machine gives the same numbers. The tolerances allow for another processor or
 # library version, which flips the odd post: one test post in a hundred, a little in embedding space.
+# Another training flips more: what luck explains then is added by the comparison (`Change.luck`).
 METRICS = (
     Metric("topic_gap", "pretrained_knowledge", True, 0.02),
     Metric("zero_shot_accuracy", "zero_shot", True, 0.01),
@@ -86,11 +89,20 @@ METRICS = (
 
 @dataclass(frozen=True)
 class Change:
-    """A metric in an earlier run and in this one; None where it was not measured."""
+    """A metric in an earlier run and in this one; None where it was not measured.
+
+    `luck` is the worsening that another draw of posts or another seed explains.
+    """
 
     metric: Metric
     before: float | None
     after: float | None
+    luck: float = 0.0
+
+    @property
+    def allowed(self) -> float:
+        """The worsening that fails no run."""
+        return max(self.metric.tolerance, self.luck)
 
     @property
     def worsening(self) -> float:
@@ -103,9 +115,7 @@ class Change:
     @property
     def regressed(self) -> bool:
         """Worse than the tolerance allows, or measured before and now without a number."""
-        return self.before is not None and (
-            self.after is None or self.worsening > self.metric.tolerance
-        )
+        return self.before is not None and (self.after is None or self.worsening > self.allowed)
 
     @property
     def shown(self) -> str:
@@ -117,8 +127,15 @@ class Change:
         better = "higher" if self.metric.higher_is_better else "lower"
         return (
             f"{verdict:<9} {self.metric.name:<20} {before} -> {after} "
-            f"({better} is better, tolerance {self.metric.tolerance:g})"
+            f"({better} is better, {self.limit})"
         )
+
+    @property
+    def limit(self) -> str:
+        """What worsening is allowed, and why."""
+        if self.luck > self.metric.tolerance:
+            return f"luck explains {self.luck:.2g}"
+        return f"tolerance {self.metric.tolerance:g}"
 
 
 @dataclass(frozen=True)
@@ -140,19 +157,22 @@ def compare(
     now: Mapping[str, Any],
     tolerances: Mapping[str, float],
     metrics: Sequence[Metric] = METRICS,
+    luck: Mapping[str, float] | None = None,
 ) -> Comparison:
     """Compare the metrics of the exercises in `values` with those of an earlier run.
 
     `values` has an entry, perhaps empty, for each exercise that was asked; `now` the fields of
-    `Record` that describe this run.
+    `Record` that describe this run. `luck` has, by metric, what it explains; a tolerance that the
+    user gave counts as it is.
     """
+    explained = {k: v for k, v in (luck or {}).items() if k not in tolerances}
     changes = []
     for metric in with_tolerances(tolerances, metrics):
         if metric.exercise in values:
             before = _number(baseline.values.get(metric.exercise, {}).get(metric.name))
             after = _number(values[metric.exercise].get(metric.name))
             if before is not None or after is not None:
-                changes.append(Change(metric, before, after))
+                changes.append(Change(metric, before, after, explained.get(metric.name, 0.0)))
     differences = [
         f"{name.replace('_', ' ')}: {getattr(baseline, name)} then, {value} now"
         for name, value in now.items()
@@ -216,7 +236,8 @@ def new_run_name(started: float) -> str:
     return datetime.datetime.fromtimestamp(started, datetime.UTC).strftime("%Y%m%dT%H%M%SZ")
 
 
-def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
+def read(path: Path) -> tuple[list[Record], tuple[str, ...]]:
+    """The records of a history, with remarks on what in it could not be read."""
     lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
     records, remarks = [], []
     for number, line in enumerate(lines, start=1):
@@ -227,11 +248,16 @@ def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
         except (ValueError, TypeError, KeyError, AttributeError):
             if line.strip():
                 remarks.append(f"{path}: line {number} is no record of a run; it is left out")
+    return records, tuple(remarks)
+
+
+def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
+    records, remarks = read(path)
     found = [record for record in records if record.run.startswith(asked)]
     if not found:
         last = ", ".join(record.run for record in records[-5:]) or "none"
         raise LabError(f"--lab-compare {asked}: no such file or run; the last runs are {last}")
-    return found[-1], tuple(remarks)
+    return found[-1], remarks
 
 
 def _parse(text: str, what: str) -> Record:

@@ -16,7 +16,15 @@ import numpy as np
 
 from labkit.data.texts import text_digest
 from labkit.evaluation.intervals import mcnemar
-from labkit.evaluation.paired import LEVEL, detectable, discordant, equivalence, holm
+from labkit.evaluation.paired import (
+    LEVEL,
+    SeedSpread,
+    detectable,
+    discordant,
+    equivalence,
+    holm,
+    luck,
+)
 from labkit.plumbing import results
 from labkit.plumbing.files import write_files
 from labkit.runs.history import PREDICTIONS
@@ -117,7 +125,8 @@ class Group:
     """The posts of a class or slice, or all: how many became right or wrong, and what that means.
 
     `p` is that of McNemar's exact test; of a part it is corrected for the number of parts.
-    `detectable` is the smallest difference that so many posts show in four runs of five.
+    `detectable` is the smallest difference that is beyond luck in four runs of five: of a part beyond
+    the draw of its posts, of all posts beyond that of the seed as well, where its spread is known.
     """
 
     name: str
@@ -137,8 +146,9 @@ class Flips:
     """Two runs, post by post.
 
     `alone` are posts that only one of the two has, `relabelled` those that have another class now.
-    `tolerance` is the difference of accuracy that is put down to luck, `equivalent` the p-value of
-    the claim that the difference is smaller. `files` are those of the model that are not the same.
+    `tolerance` is the difference of accuracy that does not matter, `equivalent` the p-value of the
+    claim that the difference is smaller. `files` are those of the model that are not the same, and
+    `spread` is that of the accuracy over seeds, where it is known.
     """
 
     pairs: tuple[Pair, ...]
@@ -148,10 +158,21 @@ class Flips:
     equivalent: float
     groups: tuple[Group, ...]
     files: tuple[str, ...]
+    spread: SeedSpread | None = None
 
     @property
     def all(self) -> Group:
         return self.groups[0]
+
+    @property
+    def luck(self) -> float:
+        """The difference of accuracy that another draw of posts or another seed explains."""
+        return luck(self.all.lost, self.all.won, self.all.posts, self.spread)
+
+    @property
+    def changed(self) -> bool:
+        """Whether the difference is beyond luck."""
+        return abs(self.all.difference) > self.luck
 
     @property
     def sentences(self) -> tuple[str, ...]:
@@ -166,13 +187,14 @@ class Flips:
             f"Of {a.posts} test posts in both runs {a.won} became right, {a.lost} became wrong, and "
             f"{others} have another wrong answer: {points:+.1f} points (exact McNemar p = "
             f"{a.p:.2g}).",
+            self._about_luck(),
             f"That the two are equally good within {allowed:g} points is "
             f"{'shown' if self.equivalent < LEVEL else 'not shown'} (two one-sided tests, p = "
             f"{self.equivalent:.2g}).",
             f"So many posts show a difference of {100 * a.detectable:.1f} points in four of five "
             f"runs"
             + (
-                f": the tolerance of {allowed:g} points is below what this test set can tell."
+                f": the tolerance of {allowed:g} points is below what this comparison can tell."
                 if self.tolerance < a.detectable
                 else "."
             ),
@@ -185,8 +207,23 @@ class Flips:
             )
         return tuple(said)
 
+    def _about_luck(self) -> str:
+        """How much luck explains, of what, and whether the difference is more."""
+        if self.spread:
+            what = (
+                "Another draw of posts or another seed (standard deviation over "
+                f"{self.spread.trainings} seeds: {100 * self.spread.deviation:.1f} points) explains"
+            )
+        else:
+            what = (
+                "What another seed changes is not known here (runs of the baseline's code with other "
+                "--lab-seed would tell); another draw of posts alone explains"
+            )
+        verdict = "this is a change" if self.changed else "this shows no change"
+        return f"{what} up to {100 * self.luck:.1f} points: {verdict}."
 
-def compare(before: Kept, after: Kept, tolerance: float) -> Flips:
+
+def compare(before: Kept, after: Kept, tolerance: float, spread: SeedSpread | None = None) -> Flips:
     """Match the posts of two runs and count what changed, in all, by class and by slice."""
     pairs: list[Pair] = []
     alone = relabelled = 0
@@ -199,7 +236,7 @@ def compare(before: Kept, after: Kept, tolerance: float) -> Flips:
                 old.remove(one)
                 new.remove(match)
         relabelled += min(len(old), len(new))
-    whole = _group("all", pairs)
+    whole = _group("all", pairs, spread)
     equivalent = equivalence(whole.lost, whole.won, whole.posts, tolerance)
     names = sorted(before.files.keys() | after.files.keys())
     files = [name for name in names if before.files.get(name) != after.files.get(name)]
@@ -211,6 +248,7 @@ def compare(before: Kept, after: Kept, tolerance: float) -> Flips:
         equivalent,
         (whole, *_parts(pairs)),
         tuple(files),
+        spread,
     )
 
 
@@ -230,9 +268,9 @@ def _parts(pairs: Sequence[Pair]) -> list[Group]:
     ]
 
 
-def _group(name: str, pairs: Sequence[Pair]) -> Group:
+def _group(name: str, pairs: Sequence[Pair], spread: SeedSpread | None = None) -> Group:
     before = np.array([pair.before.right for pair in pairs], dtype=bool)
     after = np.array([pair.after.right for pair in pairs], dtype=bool)
     lost, won = discordant(before, after)
     p = mcnemar(before, after)
-    return Group(name, len(pairs), won, lost, p, detectable(lost, won, len(pairs)))
+    return Group(name, len(pairs), won, lost, p, detectable(lost, won, len(pairs), spread))

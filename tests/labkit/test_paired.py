@@ -8,12 +8,15 @@ from scipy.stats import binom, multinomial, norm
 from labkit.evaluation.intervals import mcnemar
 from labkit.evaluation.paired import (
     LEVEL,
+    SeedSpread,
     detectable,
     discordant,
     equivalence,
     holm,
+    luck,
     not_worse,
     power_of,
+    seed_spread,
 )
 
 
@@ -93,6 +96,34 @@ def test_a_detectable_difference_is_detected_in_four_of_five(posts, flips):
 def test_half_of_a_detectable_difference_is_missed_more_often_than_not():
     share = detectable(10, 10, 400)
     assert power_of(share / 2, 20 / 400, 400) < 0.5
+
+
+@pytest.mark.parametrize("deviation", [0.005, 0.02, 0.05])
+@pytest.mark.parametrize("trainings", [3, 5, 20])
+def test_trainings_that_differ_in_their_seed_alone_are_beyond_luck_in_one_of_twenty(
+    deviation, trainings
+):
+    """The spread is drawn as well, from so few trainings; the deviation makes no difference."""
+    rng, pairs = np.random.default_rng(1), 4000
+    known = rng.normal(0.8, deviation, (pairs, trainings))
+    differences = np.diff(rng.normal(0.8, deviation, (pairs, 2)), axis=1)[:, 0]
+    limits = [seed_spread(values.tolist()).luck for values in known]
+    assert np.mean(np.abs(differences) > limits) == pytest.approx(LEVEL, abs=0.012)
+
+
+def test_what_is_detectable_beyond_the_seed_is_detected_in_four_of_five():
+    spread, rng = SeedSpread(0.02, 10), np.random.default_rng(1)
+    share = detectable(10, 10, 400, spread)
+    assert share > detectable(10, 10, 400)
+    drops = share + rng.normal(0, 0.02 * 2**0.5, 4000)
+    assert np.mean(drops > luck(10, 10, 400, spread)) == pytest.approx(0.8, abs=0.03)
+
+
+def test_luck_follows_the_exact_test_over_posts():
+    """Of 400 posts that 10 turn, up to 8 for the worse and 2 for the better are luck (p = 0.11)."""
+    assert luck(8, 2, 400) > 6 / 400
+    assert luck(9, 1, 400) < 8 / 400
+    assert seed_spread([0.8, 0.9]) is None
 
 
 def test_too_few_posts_show_no_difference_at_all():
