@@ -1,6 +1,7 @@
 """Exercise 6: the files of the saved model, their size against the original, and its lineage."""
 
 import json
+import math
 from pathlib import Path
 
 from labkit.model.checkpoints import WEIGHTS, Checkpoint
@@ -10,6 +11,8 @@ from labkit.report.answer import Answer
 from labkit.report.blocks import Listing, Table
 
 MEGABYTE = 1e6
+SAME = "the same network with a small head on top"
+ELSEWHERE = "it was trained elsewhere, and need not be the same network"
 PURPOSE = {
     "model.safetensors": "the weights",
     "config.json": "architecture, sizes, label names",
@@ -22,7 +25,9 @@ PURPOSE = {
 }
 
 
-def answer(saved_model: Path, base: Checkpoint, reload_difference: float) -> Answer:
+def answer(
+    saved_model: Path, base: Checkpoint, given: Checkpoint | None, reload_difference: float
+) -> Answer:
     folder = saved_model
     sizes = {path.name: path.stat().st_size for path in sorted(folder.iterdir())}
     ratio = sizes[WEIGHTS] / base.size
@@ -33,8 +38,9 @@ def answer(saved_model: Path, base: Checkpoint, reload_difference: float) -> Ans
         f"the original's",
         f"A fine-tuned model is {len(sizes)} files, {sum(sizes.values()) / MEGABYTE:.1f} MB "
         f"together: {', '.join(sizes)}. Its weights are {sizes[WEIGHTS] / MEGABYTE:.1f} MB, "
-        f"{ratio:.3f} times the original's {base.size / MEGABYTE:.1f} MB: the same network "
-        f"with a small head on top. Read back from disk, it gives {same_logits(reload_difference)}.",
+        f"{ratio:.3f} times the original's {base.size / MEGABYTE:.1f} MB: "
+        f"{ELSEWHERE if given else SAME}. Read back from disk, it gives "
+        f"{same_logits(reload_difference)}.",
         {
             "files": len(sizes),
             "total_bytes": sum(sizes.values()),
@@ -51,6 +57,8 @@ def same_logits(difference: float) -> str:
     """How far the logits of the model that was read back are from the trained one's."""
     if difference == 0:
         return "exactly the same logits"
+    if not math.isfinite(difference):
+        return "logits that are no numbers"
     return f"logits that differ by {difference:.1g} or less"
 
 

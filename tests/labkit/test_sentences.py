@@ -5,7 +5,7 @@ Made of results that nobody had to measure: every method is right on the posts t
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,27 @@ import datasets
 import numpy as np
 import pytest
 
-from labkit.answers import compare, fine_tune, pretrained_knowledge, verdicts, zero_shot
+from labkit.answers import (
+    compare,
+    fine_tune,
+    pretrained_knowledge,
+    save_and_track,
+    training_data,
+    verdicts,
+    zero_shot,
+)
 from labkit.data.posts import Cleaning, Posts
 from labkit.data.probes import Probes
+from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.metrics import evaluate, evaluate_all
 from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.evaluation.separation import Separation, Separations
+from labkit.model.checkpoints import Checkpoint
 from labkit.model.predictions import BySplit, Predictions, Reseeded
 from labkit.report.plots import methods
 from labkit.report.plots.style import Figure
+from labkit.report.wording import with_interval
 from labkit.training.history import FineTuned
 
 SIZE, HARD = 200, 40  # test posts, and those of the slice `hard`, which come first
@@ -287,3 +298,77 @@ def test_exercise_1_says_whether_there_is_a_gap(within, words, curated, classes,
     assert words in said
     assert ("paraphrase" in said) == curated
     assert "before any training" not in said
+
+
+@SLICES
+@CLASSES
+@pytest.mark.parametrize("set_aside", [0, 30])
+@pytest.mark.parametrize("longest", [20, 300])
+def test_exercise_3_counts_what_is_there(longest, set_aside, slices, classes, monkeypatch):
+    """It speaks of posts and tokens alone, so who wins does not enter."""
+    monkeypatch.setattr(training_data.plots, "token_histogram", lambda *_: Figure("", "", ""))
+    monkeypatch.setattr(training_data, "load_tokenizer", lambda *_: None)
+    monkeypatch.setattr(training_data, "example", lambda *_: ("", [], []))
+    posts = build(classes, slices, CASES["wins"]).posts
+    cleaning = Cleaning({}, {"train": 2, "test": 1}, 4, 5, set_aside)
+    rng = np.random.default_rng(longest)
+    splits = [datasets.Dataset.from_dict({"length": rng.integers(3, longest, SIZE)})] * 3
+    nothing = BySplit(*[np.zeros(SIZE)] * 3)
+    checks = DataChecks(nothing, nothing, nothing, (), 0, 0)
+    given = Checkpoint(Path(), "", None, {})
+    said = training_data.answer(
+        replace(posts, cleaning=cleaning), BySplit(*splits), given, given, checks, 256
+    ).sentence
+    numbers = re.match(
+        r"A typical post has (\d+) tokens; 95 % have at most (\d+), and (\S+) % are cut off at 256",
+        said,
+    )
+    assert numbers, said
+    median, high, cut = map(float, numbers.groups())
+    lengths = np.asarray(splits[0]["length"])
+    assert abs(np.median(lengths) - median) <= 0.5
+    assert np.mean(lengths <= high) >= 0.95 > np.mean(lengths < high)
+    assert cut == pytest.approx(100 * np.mean(lengths > 256), abs=0.05)
+    assert "200 posts train, 200 validate, 200 test; 3 empty posts and 9 repeated ones" in said
+    assert ("30 posts, stratified, were set aside" in said) == (set_aside > 0)
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+@pytest.mark.parametrize(
+    ("difference", "words"),
+    [
+        (0.0, "exactly the same logits"),
+        (2e-6, "logits that differ by 2e-06 or less"),
+        (float("nan"), "logits that are no numbers"),
+    ],
+)
+def test_exercise_6_measures_the_files(difference, words, elsewhere, tmp_path, monkeypatch):
+    """It speaks of files alone, so neither classes nor slices nor who wins enter."""
+    monkeypatch.setattr(save_and_track.Lineage, "load", lambda _: {})
+    base, folder = tmp_path / "base", tmp_path / "model"
+    for place, size in ((base, 2_000_000), (folder, 3_000_000)):
+        place.mkdir()
+        (place / "model.safetensors").write_bytes(bytes(size))
+    (folder / "config.json").write_bytes(bytes(500_000))
+    original = Checkpoint(base, "", None, {"model.safetensors": ""})
+    given = original if elsewhere else None
+    said = save_and_track.answer(folder, original, given, difference).sentence
+    assert "is 2 files, 3.5 MB together: config.json, model.safetensors." in said
+    assert "Its weights are 3.0 MB, 1.500 times the original's 2.0 MB" in said
+    assert words in said
+    assert ("the same network with a small head" in said) == (not elsewhere)
+
+
+@ALL
+def test_a_range_over_draws_is_never_called_an_interval(case):
+    """Neither in the values that machines read nor in the table."""
+    world = build(2, False, CASES[case])
+    heads, tuned = world.evaluations["untrained_nli"], world.evaluations["fine_tuned"]
+    assert with_interval("heads", heads.accuracy).keys() == {
+        *("heads", "heads_draws_low", "heads_draws_high")
+    }
+    assert with_interval("tuned", tuned.accuracy).keys() == {"tuned", "tuned_low", "tuned_high"}
+    rows = compare.comparison_table(world.evaluations, world.posts.labels, 0).rows
+    (row,) = (row for row in rows if row[0].startswith(heads.name))
+    assert row[2] == row[4] == "none"
+    assert "mean of 20 from" in row[0]

@@ -44,7 +44,8 @@ def comparison(evaluations: Sequence[Evaluation | Draws]) -> Figure:
         "Every method on the same posts",
         f"Accuracy by method: {words}.",
         "A dot is the share of test posts that a method gets right. The line is its 95 % interval: "
-        "other test posts of the same kind would hardly give a number outside it.",
+        "for this very model other test posts of the same kind would hardly give a number outside "
+        "it, another seed may. Where there are ticks in place of a line, each is one random draw.",
     )
 
 
