@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from labkit.config import ModelSource, Recipe
 from labkit.data.tokens import Tokens
-from labkit.model.checkpoints import WEIGHTS, resolve
+from labkit.model.checkpoints import WEIGHTS, load_classifier, resolve
 from labkit.model.encoding import classify
 from labkit.plumbing.hardware import Hardware
 from labkit.training.classifier import new_classifier
@@ -134,25 +134,13 @@ def test_parts_hold_every_post_once_within_the_budget(lengths, budget):
     assert sorted(found) == list(enumerate(lengths, start=1))
 
 
-def test_weights_are_cast_once_in_a_step_and_again_in_the_next():
-    layer, row = torch.nn.Linear(4, 4), torch.ones(1, 4)
-
-    def outputs():
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            return layer(row)
-
-    with parts.one_cast("cpu"):
-        assert layer(row).dtype == torch.float32  # it casts nothing itself
-        before = outputs()
-        before.sum().backward()
-        with torch.no_grad():
-            layer.weight.zero_()
-        kept = outputs()
-        kept.sum().backward()  # the copy takes a second gradient
-        assert torch.equal(kept, before)  # the copy is the one made before
-    with parts.one_cast("cpu"):
-        assert not torch.equal(outputs(), before)
-    assert torch.equal(layer.weight.grad, torch.full((4, 4), 2.0))
+def test_widths_are_rounded_only_where_kernels_depend_on_them(tiny_checkpoint):
+    model = load_classifier(tiny_checkpoint, ("a", "b"))
+    speed = speed_of(replace(FLOAT32, bf16=True), 16)
+    assert speed.multiple_for(model) == parts.MULTIPLE
+    assert speed_of(FLOAT32, 16).multiple_for(model) is None
+    model.config.max_position_embeddings = 5 * parts.MULTIPLE + 1  # padding would leave the table
+    assert speed.multiple_for(model) is None
 
 
 def test_a_gpu_takes_its_share_at_once():

@@ -1,12 +1,12 @@
 """A batch in parts on a CPU: gradients are added up before the step.
 
 The step is the same; what has to be remembered for it is less and stays in the caches. A part holds
-as many posts as fit a budget of tokens, longest first, and is padded to its own longest post. What
-all parts of a step have in common is made once: the weights in bf16.
+as many posts as fit a budget of tokens, longest first, and is padded to its own longest post.
+Where oneDNN multiplies, in bf16, it compiles kernels for every number of tokens that it meets, on one
+core: there widths are multiples of 16, so that few are met.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -15,8 +15,7 @@ from torch import Tensor
 from labkit.training.fast.sampler import ByLengthTrainer
 
 PART = 2048  # tokens, padding counted, that go through the model at once
-# Tokens are padded to a multiple of this: for every length that it meets oneDNN compiles kernels anew.
-ROUND = 16
+MULTIPLE = 16  # tokens, of the width of a part in bf16
 
 
 def parts_of(inputs: dict[str, Tensor], budget: int, multiple: int) -> Iterator[dict[str, Tensor]]:
@@ -37,31 +36,22 @@ def parts_of(inputs: dict[str, Tensor], budget: int, multiple: int) -> Iterator[
         }
 
 
-@contextmanager
-def one_cast(device: str) -> Iterator[None]:
-    """Inside, autocast keeps the weights that it has cast, also from one forward pass to the next.
-
-    It forgets them when the outermost of nested autocasts ends. This one casts nothing itself, so
-    the model's own says as before what is computed in bf16.
-    """
-    with torch.autocast(device, dtype=torch.bfloat16), torch.autocast(device, enabled=False):
-        yield
-
-
 class InPartsTrainer(ByLengthTrainer):
-    """A training step in parts; of several processes only the last part passes gradients on."""
+    """A training step in parts; with the last one several processes exchange gradients.
+
+    The collator says to what multiple of tokens a batch is padded, and with it each part.
+    """
 
     def training_step(
         self, model: torch.nn.Module, inputs: dict[str, Any], num_items_in_batch: Any = None
     ) -> Tensor:
-        parts = list(parts_of(inputs, PART, ROUND))
-        with one_cast(self.args.device.type):
-            with self.accelerator.no_sync(model):
-                losses = [
-                    super(InPartsTrainer, self).training_step(model, part, num_items_in_batch)
-                    for part in parts[:-1]
-                ]
-            losses.append(super().training_step(model, parts[-1], num_items_in_batch))
+        multiple = self.data_collator.pad_to_multiple_of or 1
+        parts = list(parts_of(inputs, PART, multiple))
+        losses = []
+        with self.accelerator.no_sync(model):
+            for part in parts[:-1]:
+                losses.append(super().training_step(model, part, num_items_in_batch))
+        losses.append(super().training_step(model, parts[-1], num_items_in_batch))
         return torch.stack(losses).sum()
 
 

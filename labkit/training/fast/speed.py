@@ -16,7 +16,7 @@ from transformers import Trainer, TrainerCallback
 from labkit.plumbing.hardware import Hardware, return_memory
 from labkit.training.fast.attention import BY_LENGTH
 from labkit.training.fast.dropout import cheap_dropout
-from labkit.training.fast.parts import ROUND, InPartsTrainer
+from labkit.training.fast.parts import MULTIPLE, InPartsTrainer
 from labkit.training.fast.sampler import ByLengthTrainer
 from labkit.training.fast.vocabulary import rows_in_use
 
@@ -38,15 +38,20 @@ class TrimMemory(TrainerCallback):
 class Speed:
     """How to train on a machine: the Trainer's class, its settings, the attention kernel.
 
-    `multiple` is that to which the tokens of a batch are padded, `bits` is cheaper dropout.
+    `multiple` is that to which the tokens of a batch are padded, `bits` is dropout from cheap bits.
     """
 
     arguments: dict[str, Any]
     trainer: type[Trainer] = InPartsTrainer
     attention: str = BY_LENGTH
-    multiple: int | None = ROUND
-    bits: bool = True
+    multiple: int | None = None
+    bits: bool = False
     callbacks: tuple[TrainerCallback, ...] = field(default_factory=lambda: (TrimMemory(),))
+
+    def multiple_for(self, model: "PreTrainedModel") -> int | None:
+        """`multiple`, where the positions that `model` knows are one of it."""
+        positions = model.config.max_position_embeddings
+        return self.multiple if self.multiple and positions % self.multiple == 0 else None
 
     @contextmanager
     def around(self, model: "PreTrainedModel", *posts: datasets.Dataset) -> Iterator[None]:
@@ -73,6 +78,7 @@ def speed_of(hardware: Hardware, batch_size: int) -> Speed:
             "log_level_replica": "error",
         },
         trainer=InPartsTrainer if on_cpu else ByLengthTrainer,
+        multiple=MULTIPLE if on_cpu and hardware.bf16 else None,
         bits=on_cpu,
     )
 
