@@ -16,6 +16,7 @@ from labkit.__main__ import main
 from labkit.config import ModelSource
 from labkit.errors import LabError
 from labkit.plugin import options, settings_file
+from labkit.plugin.setup import choose_profile
 from labkit.plumbing import hub
 from labkit.plumbing.files import check_writable
 from labkit.plumbing.processes import place
@@ -161,6 +162,16 @@ def test_what_is_no_settings_file_is_not_waited_for(tmp_path, make):
     make(tmp_path / "lab.toml")
     with pytest.raises(LabError, match="there is no such file"):
         settings_file.find(tmp_path, str(tmp_path / "lab.toml"))
+
+
+@pytest.mark.parametrize("content", [b"[]", b"{}", b'{"started": 1.0}', b"\xff", b"5"])
+def test_what_auto_chose_is_found_out_again_where_the_note_of_it_is_damaged(tmp_path, content):
+    (tmp_path / "profile.json").write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(profiles, "choose", lambda name: profiles.Choice(profiles.EMBEDDED, "so"))
+        assert choose_profile("auto", tmp_path, 1.0).why == "so"
+        patch.setattr(profiles, "choose", None)  # found out once
+        assert choose_profile("auto", tmp_path, 1.0).profile == profiles.EMBEDDED
 
 
 RECORD = {

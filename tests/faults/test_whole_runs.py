@@ -443,6 +443,7 @@ def test_a_worker_of_xdist_that_is_killed_in_the_fine_tune_is_no_success(copy):
     assert "2 of 3 questions not answered" in killed.stdout
     assert "INTERNALERROR" not in killed.stdout + killed.stderr
     assert records(copy.reports)[-1]["passed"] is False
+    assert (numbers(copy.reports), owner(copy.reports)) == kept
     check_folder(copy)
     again = run()
     assert again.returncode == 0, again.stdout + again.stderr
