@@ -29,7 +29,10 @@ class PeakMemory(Silent):
 
 
 class Watched(PeakMemory):
-    """The same with seconds; what is bracketed by hand counts as well."""
+    """The same with the processor's seconds, which a busy machine changes little.
+
+    What is bracketed by hand counts as well.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,8 +41,8 @@ class Watched(PeakMemory):
 
     def begin(self, stage: str) -> None:
         super().begin(stage)
-        self._began = time.perf_counter()
+        self._began = time.process_time()
 
     def end(self, note: str = "") -> None:
-        self.seconds[self._stage] = time.perf_counter() - self._began
+        self.seconds[self._stage] = time.process_time() - self._began
         super().end(note)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from labkit.answers.data_checks import check_tables, check_values
-from labkit.data.posts import SPLITS, Cleaning, Posts
+from labkit.data.posts import SPLITS, Cleaning, Posts, column
 from labkit.data.texts import Known
 from labkit.data.tokens import Tokens, load_tokenizer
 from labkit.evaluation.findings import DataChecks
@@ -29,7 +29,7 @@ def answer(
     max_length: int,
 ) -> Answer:
     limit = max_length
-    lengths = np.concatenate([np.asarray(split["length"]) for _, split in tokens.items()])
+    lengths = np.concatenate([column(split, "length") for _, split in tokens.items()])
     median = np.median(lengths)
     high = np.percentile(lengths, 95, method="inverted_cdf")  # a length that posts have
     truncated = float(np.mean(lengths > limit))
@@ -100,12 +100,12 @@ def balance_table(posts: Posts) -> Table:
     """Posts by split and class; of many classes one a row, to be opened."""
     title = "Posts by split and class"
     counts = [np.bincount(truth, minlength=len(posts.labels)) for _, truth in posts.truth.items()]
-    columns = [(*map(str, count), str(count.sum())) for count in counts]
+    cells = [(*map(str, count), str(count.sum())) for count in counts]
     names = (*posts.labels, "together")
     if len(posts.labels) <= MOST_CLASSES:
-        rows = tuple((split, *column) for split, column in zip(SPLITS, columns, strict=True))
+        rows = tuple((split, *cell) for split, cell in zip(SPLITS, cells, strict=True))
         return Table(title, ("split", *names), rows)
-    rows = tuple(zip(names, *columns, strict=True))
+    rows = tuple(zip(names, *cells, strict=True))
     return Table(title, ("class", *SPLITS), rows, folded=True)
 
 
@@ -113,7 +113,7 @@ def example(
     posts: Posts, tokens: Tokens, tokenizer: "PreTrainedTokenizerFast"
 ) -> tuple[str, list[int], list[str]]:
     """The first tokens of a train post of median length: text, ids and tokens."""
-    lengths = np.asarray(tokens.train["length"])
+    lengths = column(tokens.train, "length")
     row = int(np.argsort(lengths, kind="stable")[len(lengths) // 2])
     ids = tokens.train[row]["input_ids"]
     return posts.train[row]["text"], ids, list(tokenizer.convert_ids_to_tokens(ids))

@@ -88,7 +88,7 @@ class Posts:
     @cached_property
     def truth(self) -> BySplit[np.ndarray]:
         """Class indices (posts,) of each split."""
-        return BySplit(*(np.asarray(split["label"]) for _, split in self.items()))
+        return BySplit(*(column(split, "label") for _, split in self.items()))
 
     @cached_property
     def slices(self) -> np.ndarray | None:
@@ -98,10 +98,15 @@ class Posts:
         """
         if SLICE not in self.test.column_names:
             return None
-        names = np.asarray(self.test[SLICE])
+        names = column(self.test, SLICE).astype(str)
         found, counts = np.unique(names, return_counts=True)
         kept = found[np.argsort(-counts, kind="stable")[:MOST_SLICES]]
         return names if len(found) <= MOST_SLICES else _rest(names, kept)
+
+
+def column(split: datasets.Dataset, name: str) -> np.ndarray:
+    """A column of numbers or short names as one array (posts,), not value by value."""
+    return np.asarray(split.with_format("arrow")[:][name])
 
 
 def load_posts(

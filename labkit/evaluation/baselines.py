@@ -11,6 +11,8 @@ from labkit.data.posts import BySplit, Posts
 from labkit.evaluation.finite import check_finite
 from labkit.evaluation.scores import BaselineScores
 
+WEIGHTS = 2_000_000
+
 
 def score(posts: Posts, embeddings: BySplit[np.ndarray]) -> BaselineScores:
     """Every method; `embeddings` (posts, dim) are those of the base model.
@@ -36,8 +38,17 @@ def majority(train_labels: np.ndarray, posts: int, classes: int) -> np.ndarray:
 def tfidf_logistic(
     train_texts: Sequence[str], train_labels: np.ndarray, texts: Sequence[str]
 ) -> np.ndarray:
-    """Probabilities (posts, classes) of logistic regression on TF-IDF of words and word pairs."""
-    words = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), strip_accents="unicode")
+    """Probabilities (posts, classes) of logistic regression on TF-IDF of words and word pairs.
+
+    Of many classes the most frequent of them only, so that there are at most `WEIGHTS` weights, of
+    which the solver keeps some twenty-five copies.
+    """
+    words = TfidfVectorizer(
+        sublinear_tf=True,
+        ngram_range=(1, 2),
+        strip_accents="unicode",
+        max_features=WEIGHTS // len(np.unique(train_labels)),
+    )
     if not any(map(words.build_analyzer(), train_texts)):  # it has nothing to go by then
         return majority(train_labels, len(texts), int(train_labels.max()) + 1)
     model = make_pipeline(words, LogisticRegression(C=10.0, max_iter=1000))

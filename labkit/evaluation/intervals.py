@@ -67,7 +67,32 @@ def paired_difference(better: np.ndarray, worse: np.ndarray, seed: int) -> Estim
     Both are (posts,) arrays of correctness: booleans, or means over several runs in [0, 1].
     """
     difference = np.asarray(better, dtype=float) - worse
-    return bootstrap(lambda rows: difference[rows].mean(axis=1), len(difference), seed)
+    if len(difference) == 0:
+        raise ValueError("there are no posts to resample")
+    values, counts = np.unique(difference, return_counts=True)
+    return drawn_counts(lambda drawn: drawn @ values / drawn.sum(axis=1), counts, seed)
+
+
+def drawn_counts(
+    statistic: Callable[[np.ndarray], np.ndarray], counts: np.ndarray, seed: int
+) -> Estimate:
+    """The same bootstrap of a statistic that depends only on how many posts are of each kind.
+
+    Of posts drawn with replacement these counts are multinomial, so they are drawn themselves, from
+    `counts` (kinds,): that takes the same for many posts as for few. `statistic` takes counts
+    (resamples, kinds) and returns one value for each resample.
+    """
+    rng = np.random.default_rng(seed)
+    posts, block = counts.sum(), max(1, CELLS // len(counts))
+    values = np.concatenate(
+        [
+            statistic(rng.multinomial(posts, counts / posts, min(block, RESAMPLES - start)))
+            for start in range(0, RESAMPLES, block)
+        ]
+    )
+    tail = (1 - CONFIDENCE) / 2
+    low, high = np.quantile(values, (tail, 1 - tail))
+    return Estimate(float(statistic(counts[None])[0]), float(low), float(high))
 
 
 def over_trainings(kept: Estimate, values: np.ndarray, lowest: float = 0.0) -> Estimate:
@@ -142,9 +167,7 @@ def macro_f1_of(counts: np.ndarray) -> np.ndarray:
 def macro_f1(truth: np.ndarray, predicted: np.ndarray, classes: int, seed: int) -> Estimate:
     """Macro F1 of predicted class indices (posts,) with its percentile bootstrap interval.
 
-    It depends on how many posts are in each cell of the confusion matrix and on nothing else, and
-    of posts drawn with replacement these counts are multinomial. So the counts are drawn, of the
-    cells that have any, which takes the same for many posts as for few.
+    It depends on how many posts are in each cell of the confusion matrix and on nothing else.
     """
     if len(truth) == 0:
         raise ValueError("there are no posts to resample")
@@ -160,14 +183,4 @@ def macro_f1(truth: np.ndarray, predicted: np.ndarray, classes: int, seed: int) 
         each = np.divide(2 * (drawn @ right), total, out=np.zeros(total.shape), where=total > 0)
         return np.asarray(each.mean(axis=1))
 
-    rng = np.random.default_rng(seed)
-    block = max(1, CELLS // (len(cells) + classes))
-    values = np.concatenate(
-        [
-            f1(rng.multinomial(len(truth), counts / len(truth), min(block, RESAMPLES - start)))
-            for start in range(0, RESAMPLES, block)
-        ]
-    )
-    tail = (1 - CONFIDENCE) / 2
-    low, high = np.quantile(values, (tail, 1 - tail))
-    return Estimate(float(f1(counts[None])[0]), float(low), float(high))
+    return drawn_counts(f1, counts, seed)

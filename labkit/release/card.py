@@ -11,7 +11,14 @@ from labkit.report.wording import percent_interval
 
 CARD = "README.md"
 TEMPLATE = Path(__file__).with_name("model_card.md.jinja")
+MOST_NAMED = 6  # classes in the card's title
 OWN_DATA = {profile.data.source for profile in PROFILES.values()}  # all in English
+
+
+def name_of(labels: tuple[str, ...]) -> str:
+    """The classifier by its classes, or by how many they are."""
+    which = "-vs-".join(labels) if len(labels) <= MOST_NAMED else f"{len(labels)} classes"
+    return f"{which} classifier"
 
 
 def model_card(made_of: Ingredients, lineage: Lineage) -> str:
@@ -24,7 +31,7 @@ def model_card(made_of: Ingredients, lineage: Lineage) -> str:
     best = made_of.evaluations["fine_tuned"]
     base = made_of.config.base_model.source
     front = ModelCardData(
-        model_name=f"{'-vs-'.join(made_of.posts.labels)} classifier",
+        model_name=name_of(made_of.posts.labels),
         language="en" if made_of.config.data.source in OWN_DATA else None,
         library_name="transformers",
         pipeline_tag="text-classification",
@@ -43,6 +50,7 @@ def model_card(made_of: Ingredients, lineage: Lineage) -> str:
     )
     environment = Environment(undefined=StrictUndefined, keep_trailing_newline=True)
     environment.filters["md"] = markdown
+    environment.globals["MOST_NAMED"] = MOST_NAMED
     page = environment.from_string(TEMPLATE.read_text(encoding="utf-8"))
     rows = [
         (evaluation.name, percent_interval(evaluation.accuracy), f"{evaluation.macro_f1.value:.3f}")

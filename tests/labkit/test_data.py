@@ -165,3 +165,31 @@ def test_the_real_posts_lose_what_their_card_says(tmp_path):
     assert [len(split) for _, split in splits.items()] == [600, 150, 761]
     shares = [np.mean(split["label"]) for _, split in splits.items()][:2]
     assert shares[0] == pytest.approx(shares[1], abs=1 / 150)
+
+
+def test_a_part_of_the_test_split_is_drawn_by_class_share(tmp_path):
+    parts = {"train": posts(60, "train"), "test": posts(40, "test")}
+    folder = write_posts(tmp_path / "d", **parts)
+    whole, part, again, other = (
+        load(folder, tmp_path / str(i), train_size=20, validation_size=10, **more)
+        for i, more in enumerate(
+            ({}, {"test_size": 10}, {"test_size": 10}, {"test_size": 10, "split_seed": 7})
+        )
+    )
+    assert (len(part.test), sum(part.test["label"])) == (10, 5)
+    assert set(part.test["text"]) < set(whole.test["text"])
+    assert list(part.test["text"]) == list(again.test["text"]) != list(other.test["text"])
+    assert list(part.train["text"]) == list(whole.train["text"])
+    assert whole.cleaning.unused == {"train": 30}
+    assert part.cleaning.unused == {"train": 30, "test": 30}
+    with pytest.raises(LabError, match="41 test posts asked for, 40 are there; ask for fewer"):
+        load(folder, tmp_path / "4", test_size=41)
+
+
+def test_no_post_of_the_test_split_is_learned_from_where_a_part_is_tested_on(tmp_path):
+    test = posts(40, "test")
+    folder = write_posts(tmp_path / "d", train=[*posts(60, "train"), *test], test=test)
+    part = load(folder, tmp_path, test_size=10)
+    assert part.cleaning.also_in_test == 40
+    learned = {*part.train["text"], *part.validation["text"]}
+    assert not learned & {text for text, _ in test}

@@ -42,6 +42,7 @@ CHANGED: dict[str, Any] = {
     "labels": LABELS[::-1],
     "train-size": 20,
     "validation-size": 5,
+    "test-size": 8,
     "seed": 7,
     "recipe": "fit",
     "epochs": 2,
