@@ -1,8 +1,9 @@
 """How fast the lab is, and what it takes: `make bench`, or
 
-    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 480] [--epochs 3] [--seeds 42 43 44]
+    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 480] [--epochs 3] [--seeds 42 43]
 
-prints a table and writes `reports/bench.json`. Every measurement has a process of its own, so that
+prints a table and writes `reports/bench.json`; with `--against FILE`, an earlier one of these, it
+compares the ratios of both runs. Every measurement has a process of its own, so that
 its peak memory is its own; the two recipes run right after each other, seed by seed. On two cores
 the plain recipe takes minutes: leave the machine alone meanwhile. Nothing here passes or fails.
 """
@@ -23,8 +24,13 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from benchmarks import against, scale  # noqa: E402
+
 TOPICS = ("inning pitcher bat catcher umpire", "orbit rocket lunar shuttle probe")
 SCALES = (1, 2, 4, 8)
+TEST_POSTS, CLASSES = (1000, 4000, 16_000), (20, 150)  # of `scale`; its own command has more
 IMPORTS = "import torch, transformers, datasets, sklearn"
 
 
@@ -33,10 +39,13 @@ def main() -> None:
     parser.add_argument("--lab-dataset", default="labkit:corpus")
     parser.add_argument("--posts", type=int, default=480)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43, 44])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43])
     parser.add_argument("--rows", type=int, default=200_000, help="posts of the data path")
+    parser.add_argument("--test-posts", type=int, nargs="+", default=list(TEST_POSTS))
+    parser.add_argument("--classes", type=int, nargs="+", default=list(CLASSES))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--json", type=Path, default=Path("reports/bench.json"))
+    parser.add_argument("--against", type=Path, help="the JSON of an earlier run")
     parser.add_argument("--step", nargs="+", help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.step:
@@ -44,13 +53,18 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
         print(json.dumps({**result, "peak_mib": round(peak)}))
         return
-    results: dict[str, Any] = {"about": about(args)}
+    before = json.loads(args.against.read_text()) if args.against else None
+    results: dict[str, Any] = {"about": about(args), "seconds": {}}
     for part in args.parts:
         print(f"{part} ...", file=sys.stderr, flush=True)
+        started = time.perf_counter()
         results[part] = PARTS[part](args)
+        results["seconds"][part] = round(time.perf_counter() - started, 1)
     args.json.parent.mkdir(parents=True, exist_ok=True)
     args.json.write_text(json.dumps(results, indent=2) + "\n")
     print(table(results))
+    if before:
+        print("\n" + against.comparison(results, before))
 
 
 def about(args: argparse.Namespace) -> dict[str, Any]:
@@ -254,6 +268,11 @@ def measure_memory(args: argparse.Namespace) -> dict[str, Any]:
     return apart(args, "memory")
 
 
+def measure_scale(args: argparse.Namespace) -> list[dict[str, Any]]:
+    """What the lab takes around a tiny model, by test posts and by classes."""
+    return scale.measure_all(args.test_posts, args.classes)
+
+
 def measure_inference(args: argparse.Namespace) -> dict[str, Any]:
     return apart(args, "inference")
 
@@ -273,6 +292,7 @@ PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "data": measure_data,
     "memory": measure_memory,
     "lab": measure_lab,
+    "scale": measure_scale,
 }
 
 
@@ -321,6 +341,11 @@ def table(results: dict[str, Any]) -> str:
         row("cold lab", f"{lab['cold']['seconds']:.0f} s, {lab['cold']['peak_mib']} MiB")
         ratio = lab["warm_seconds"] / lab["import_seconds"]
         row("warm lab", f"{lab['warm_seconds']:.1f} s, {ratio:.1f} times the bare imports")
+    if took := results.get("seconds"):
+        each = ", ".join(f"{part} {seconds:.0f}" for part, seconds in took.items())
+        row("this benchmark", f"{sum(took.values()) / 60:.1f} minutes; seconds: {each}")
+    if found := results.get("scale"):
+        lines += ["", scale.table(found)]
     return "\n".join(lines)
 
 

@@ -47,7 +47,7 @@ def main() -> None:
 
 def sizes(posts: Sequence[int], classes: Sequence[int]) -> list[tuple[int, int]]:
     """Posts at the middle number of classes, then classes at the fewest posts; none twice."""
-    middle, fewest = sorted(classes)[len(classes) // 2], min(posts)
+    middle, fewest = sorted(classes)[(len(classes) - 1) // 2], min(posts)
     grown = [(each, middle) for each in sorted(posts)]
     return list(dict.fromkeys([*grown, *((fewest, each) for each in sorted(classes))]))
 

@@ -24,6 +24,7 @@ from sklearn.model_selection import StratifiedKFold
 from labkit.data.posts import BySplit, Embeddings, Posts
 from labkit.data.stratified import stratified_sample
 from labkit.data.texts import Known, runs_of
+from labkit.evaluation.baselines import WEIGHTS
 from labkit.evaluation.findings import DataChecks, NearCopies
 
 FOLDS = 5
@@ -65,7 +66,10 @@ def suspects(
     folds = min(FOLDS, int(np.bincount(labels)[np.unique(labels)].min()))
     splitter = StratifiedKFold(max(2, folds), shuffle=True, random_state=seed)
     # A wrong label is to be outvoted and not learnt, so C is below the probe's for the embeddings.
-    views = [(embeddings, 3.0), *((words, 10.0) for words in weighted_words(texts))]
+    views = [
+        (embeddings, 3.0),
+        *((words, 10.0) for words in weighted_words(texts, len(np.unique(labels)))),
+    ]
     shares = np.zeros((len(labels), int(labels.max()) + 1), np.float32)
     for seen, unseen in splitter.split(embeddings, labels):
         (drawn,) = stratified_sample(labels[seen], (min(LEARNED, len(seen)),), seed)
@@ -77,9 +81,13 @@ def suspects(
     return judge_labels(shares, labels)
 
 
-def weighted_words(texts: Sequence[str]) -> list[csr_matrix]:
-    """TF-IDF of the words that stand in two texts or more; none where there is no such word."""
-    counter = TfidfVectorizer(analyzer=words_of, sublinear_tf=True, min_df=2)
+def weighted_words(texts: Sequence[str], classes: int) -> list[csr_matrix]:
+    """TF-IDF of the words that stand in two texts or more; none where there is no such word.
+
+    Of many classes the most frequent words only, as in the baseline.
+    """
+    most = WEIGHTS // classes
+    counter = TfidfVectorizer(analyzer=words_of, sublinear_tf=True, min_df=2, max_features=most)
     try:
         return [counter.fit_transform(texts)]
     except ValueError:

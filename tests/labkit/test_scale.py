@@ -134,7 +134,7 @@ def test_a_fold_learns_from_a_sample_and_judges_every_post(monkeypatch):
     vectors = np.eye(4)[labels] + np.random.default_rng(0).normal(size=(1000, 4)) / 9
     wrong = labels.copy()
     wrong[:20] = (labels[:20] + 1) % 4
-    suspicion, likely, suspect = suspects(vectors, wrong, 1)
+    suspicion, likely, suspect = suspects(vectors, [""] * 1000, wrong, 1)
     assert learned == [120] * data_checks.FOLDS
     assert len(suspicion) == 1000
     assert suspect[:20].mean() >= 0.9
