@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from labkit.evaluation.outcomes import Outcome
     from labkit.evaluation.scores import BaselineScores, ZeroShotScores
     from labkit.evaluation.separation import Separations
+    from labkit.evaluation.suite import Suite
     from labkit.model.checkpoints import Checkpoint
     from labkit.model.predictions import Predictions, Reseeded
     from labkit.plumbing.hardware import Hardware
@@ -217,16 +218,19 @@ def evaluations(
 
 @stored
 def behaviours(
-    fine_tuned: FineTuned, posts: Posts, max_length: int, seed: int, hardware: Hardware, call: Call
+    fine_tuned: FineTuned,
+    posts: Posts,
+    behaviour_suite: Suite,
+    max_length: int,
+    seed: int,
+    hardware: Hardware,
+    call: Call,
 ) -> tuple[Outcome, ...]:
     """How the fine-tuned model does on every behaviour, with cases made from the test posts."""
-    from labkit.evaluation.behaviour import behaviours_of
-    from labkit.evaluation.search import beginnings_of, examine_all
-    from labkit.model.encoding import load_logits
+    from labkit.evaluation.search import examine_folder
 
-    model = load_logits(fine_tuned.folder, max_length, hardware)
-    sample = beginnings_of(posts, fine_tuned.folder, max_length, model, seed)
-    return examine_all(behaviours_of(posts.labels), model, sample, seed, call.report)
+    suite = behaviour_suite.of(posts.labels)
+    return examine_folder(suite, fine_tuned.folder, posts, max_length, seed, hardware, call.report)
 
 
 @stored
@@ -293,8 +297,5 @@ GRAPH = graph_of(sources) | graph_of(sys.modules[__name__])
 
 
 def run(config: LabConfig, store: Store, **options: Any) -> Run:
-    """A run of the lab; cheap to make, nothing is computed before it is asked for.
-
-    `options` are those of `Run`: `replace` puts values or functions in the place of stages.
-    """
+    """A run of the lab, of which nothing is computed before it is asked for; `options` as of `Run`."""
     return Run(GRAPH, config.values(), store, **options)

@@ -1,4 +1,4 @@
-"""What a project's own exercises, gates and metrics are made with, for its hooks and tests.
+"""What a project's own exercises, gates, metrics and behaviours are made with, for its hooks and tests.
 
 `labkit.plugin.hookspecs` has the hooks, `docs/own-tests.md` an example of each.
 """
@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.evaluation.behaviour import Behaviour, Case, invariance
 from labkit.evaluation.gates import DIRECTIONS, Gate, gate_of
+from labkit.evaluation.grammar import Topic
 from labkit.evaluation.intervals import Estimate
 from labkit.exercises import Exercise
 from labkit.report.answer import Answer
@@ -17,10 +19,14 @@ from labkit.runs.history import Metric
 
 __all__ = [
     "Answer",
+    "Behaviour",
+    "Case",
     "Estimate",
     "Table",
+    "Topic",
     "exercise",
     "gate",
+    "invariance",
     "metric",
     "percent",
     "percent_interval",

@@ -15,6 +15,7 @@ from labkit.plumbing.runner import Run, stage, stored
 if TYPE_CHECKING:
     from labkit.config import DataSource, ModelSource
     from labkit.data.files import DataFiles
+    from labkit.evaluation.suite import Suite
     from labkit.model.checkpoints import Checkpoint
     from labkit.plumbing.hardware import Hardware
     from labkit.plumbing.runner import Call, Run
@@ -80,6 +81,14 @@ def commit() -> str | None:
     from labkit.plumbing.checkout import commit
 
     return commit()
+
+
+@stage
+def behaviour_suite() -> Suite:
+    """What the behaviour of a model is examined on: the lab's own, and what a project adds."""
+    from labkit.evaluation.suite import BUILT_IN
+
+    return BUILT_IN
 
 
 def check_inputs(lab: Run) -> None:

@@ -1,4 +1,4 @@
-"""What this project adds to the lab: a metric, gates, an exercise, and a stage of its own."""
+"""What this project adds to the lab: a metric, gates, an exercise, a behaviour, topics, a stage."""
 
 import re
 from dataclasses import replace
@@ -89,3 +89,22 @@ def pytest_labkit_gates():
             hint="Their tickets may be about the same; look at the table by team.",
         ),
     ]
+
+
+def greeted(text, pick):
+    """A ticket with a greeting in front; `pick(n)` gives a whole number below n."""
+    return f"{('Hello,', 'Dear team,', 'Good morning!')[pick(3)]} {text}"
+
+
+def pytest_labkit_behaviours():
+    return [own.invariance("greeting", "The team stays the same: a greeting in front.", greeted)]
+
+
+def pytest_labkit_topics():
+    parts = {
+        "billing": (("the invoice", "my refund"), ("is wrong", "shows another amount")),
+        "delivery": (("the parcel", "my package"), ("is late", "has not arrived")),
+        "returns": (("the jacket", "this pair of shoes"), ("does not fit", "has to go back")),
+    }
+    endings = ("again", "since Monday", "and I need help")
+    return {team: own.Topic(*two, endings) for team, two in parts.items()}

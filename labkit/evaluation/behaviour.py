@@ -27,6 +27,8 @@ CASES = 80  # posts for each behaviour
 BATCHED_CASES = 30  # where each case needs batches of its own
 SHARE_LOST = 0.1  # of probability that more of a class may cost it
 BATCH_TOLERANCE = 1e-4  # logits
+FUNCTIONALITY, INVARIANCE, DIRECTIONAL = "minimum functionality", "invariance", "directional"
+KINDS = (FUNCTIONALITY, INVARIANCE, DIRECTIONAL, "any text", "batch")
 
 
 @dataclass(frozen=True)
@@ -71,9 +73,10 @@ class Case:
 class Behaviour:
     """A claim about a model.
 
-    `draw` makes a case from a post of the sample, None where the post has nothing to change;
-    `failed` judges cases all at once, (cases,). `posts` are those that it is asked of: "right" for
-    those that the model gets right, "all", or "none" where no case is made from a post.
+    `kind` is one of KINDS. `draw` makes a case from a post of the sample, None where the post has
+    nothing to change; `failed` judges cases all at once, (cases,). `posts` are those that it is asked
+    of: "right" for those that the model gets right, "all", or "none" where no case is made from a post; `classes`
+    are how many there must be at least.
     """
 
     name: str
@@ -83,6 +86,7 @@ class Behaviour:
     failed: Callable[[Model, Sample, Sequence[Case]], np.ndarray]
     posts: str = "right"
     most: int = CASES
+    classes: int = 2
 
     def rows(self, sample: Sample) -> np.ndarray:
         """The posts of the sample that it is asked of."""
@@ -189,86 +193,89 @@ def plain(
     return Case(topics[labels[label]].sentence(pick), -1, label)
 
 
-def behaviours_of(
-    labels: Sequence[str], topics: Mapping[str, grammar.Topic] = grammar.TOPICS
-) -> tuple[Behaviour, ...]:
-    """Every behaviour that can be tested for these classes."""
-    functionality, invariance, directional = "minimum functionality", "invariance", "directional"
-    found = [
-        Behaviour(
-            "two_of_a_class",
-            functionality,
-            "Two posts of a class in one text are given that class.",
-            partial(joined, True, True),
-            missed,
-            posts="all",
+def invariance(name: str, claim: str, edit: Edit) -> Behaviour:
+    """A claim that an edit, which takes a text and `pick`, leaves the class as it is."""
+    return Behaviour(name, INVARIANCE, claim, partial(edited, edit), missed)
+
+
+BEHAVIOURS = (
+    Behaviour(
+        "two_of_a_class",
+        FUNCTIONALITY,
+        "Two posts of a class in one text are given that class.",
+        partial(joined, True, True),
+        missed,
+        posts="all",
+    ),
+    *(
+        invariance(
+            name.replace(" ", "_").replace("-", "_").lower(),
+            f"The class stays the same: {name}.",
+            edit,
         )
-    ]
+        for name, edit in {**EDITS, "several of these at once": compose}.items()
+    ),
+    Behaviour(
+        "more_of_its_class",
+        DIRECTIONAL,
+        f"A second post of its class costs a class at most {SHARE_LOST:g} of probability.",
+        partial(joined, True, False),
+        contrary,
+    ),
+    Behaviour(
+        "more_of_another_class",
+        DIRECTIONAL,
+        "A second post of another class moves the answer towards that class.",
+        partial(joined, False, False),
+        unmoved,
+    ),
+    Behaviour(
+        "two_classes",
+        DIRECTIONAL,
+        "Two posts of two classes in one text are given one of the two.",
+        partial(joined, False, False),
+        missed,
+        classes=3,
+    ),
+    Behaviour(
+        "any_text",
+        "any text",
+        "Any text at all has finite probabilities that sum to 1.",
+        any_text,
+        broken,
+        posts="none",
+    ),
+    Behaviour(
+        "batch",
+        "batch",
+        "Neither padding nor the other posts of a batch change a logit.",
+        beside,
+        batch_bound,
+        posts="all",
+        most=BATCHED_CASES,
+    ),
+)
+
+
+def behaviours_of(
+    labels: Sequence[str],
+    topics: Mapping[str, grammar.Topic] = grammar.TOPICS,
+    behaviours: Sequence[Behaviour] = BEHAVIOURS,
+) -> tuple[Behaviour, ...]:
+    """Every behaviour that can be tested for these classes, by kind.
+
+    Plain sentences are asked for where each class has a topic.
+    """
+    found = [behaviour for behaviour in behaviours if len(labels) >= behaviour.classes]
     if all(label in topics for label in labels):
         found.append(
             Behaviour(
                 "plain_sentences",
-                functionality,
+                FUNCTIONALITY,
                 "A plain sentence about a topic is given that topic.",
                 partial(plain, labels, topics),
                 missed,
                 posts="none",
             )
         )
-    edits = {**EDITS, "several of these at once": compose}
-    found += [
-        Behaviour(
-            name.replace(" ", "_").replace("-", "_").lower(),
-            invariance,
-            f"The class stays the same: {name}.",
-            partial(edited, edit),
-            missed,
-        )
-        for name, edit in edits.items()
-    ]
-    found += [
-        Behaviour(
-            "more_of_its_class",
-            directional,
-            f"A second post of its class costs a class at most {SHARE_LOST:g} of probability.",
-            partial(joined, True, False),
-            contrary,
-        ),
-        Behaviour(
-            "more_of_another_class",
-            directional,
-            "A second post of another class moves the answer towards that class.",
-            partial(joined, False, False),
-            unmoved,
-        ),
-    ]
-    if len(labels) > 2:
-        found.append(
-            Behaviour(
-                "two_classes",
-                directional,
-                "Two posts of two classes in one text are given one of the two.",
-                partial(joined, False, False),
-                missed,
-            )
-        )
-    return (
-        *found,
-        Behaviour(
-            "any_text",
-            "any text",
-            "Any text at all has finite probabilities that sum to 1.",
-            any_text,
-            broken,
-            posts="none",
-        ),
-        Behaviour(
-            "batch",
-            "batch",
-            "Neither padding nor the other posts of a batch change a logit.",
-            beside,
-            batch_bound,
-            posts="all",
-            most=BATCHED_CASES,
-        ),
-    )
+    return tuple(sorted(found, key=lambda behaviour: KINDS.index(behaviour.kind)))

@@ -21,6 +21,7 @@ from labkit.data.tokens import beginnings, load_tokenizer
 from labkit.evaluation.behaviour import Behaviour, Case, Model, Sample, answers, probabilities
 from labkit.evaluation.intervals import Estimate, accuracy
 from labkit.evaluation.outcomes import Flip, Outcome
+from labkit.plumbing.hardware import Hardware
 from labkit.plumbing.progress import Report, ignore
 
 TOKENS = 64  # of a post at most: a case takes little time, and two posts fit one text
@@ -51,6 +52,23 @@ def sample_of(texts: Sequence[str], truth: np.ndarray, model: Model, random_seed
     rows = rows_asked(truth, random_seed)
     chosen = [texts[row] for row in rows]
     return Sample(tuple(chosen), truth[rows], model(chosen))
+
+
+def examine_folder(
+    behaviours: Sequence[Behaviour],
+    folder: Path,
+    posts: Posts,
+    max_length: int,
+    random_seed: int,
+    hardware: Hardware,
+    report: Report = ignore,
+) -> tuple[Outcome, ...]:
+    """Judge the classifier in `folder` on several behaviours, with cases made from the test posts."""
+    from labkit.model.encoding import load_logits
+
+    model = load_logits(folder, max_length, hardware)
+    sample = beginnings_of(posts, folder, max_length, model, random_seed)
+    return examine_all(behaviours, model, sample, random_seed, report)
 
 
 def examine_all(

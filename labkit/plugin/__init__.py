@@ -14,7 +14,7 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.plugin import items, options
-from labkit.plugin.hookspecs import HOOKS
+from labkit.plugin.hookspecs import HOOKS, SUITE_HOOKS
 from labkit.plugin.stash import (
     EXERCISE,
     NOT_PINNED,
@@ -72,11 +72,11 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[STARTED] = worker.get("lab_started", time.time())
     config.stash[REPORTS] = reports = Reports()
     config.pluginmanager.register(reports, "labkit-reports")
-    own = [name for name in HOOKS if len(getattr(config.hook, name).get_hookimpls()) > 1]
-    if own and not config.option.help:
-        from labkit.plugin.registry import registry_of
+    hooks = (getattr(config.hook, name) for name in (*HOOKS, *SUITE_HOOKS))
+    if any(len(hook.get_hookimpls()) > 1 for hook in hooks) and not config.option.help:
+        from labkit.plugin.registry import check_own
 
-        registry_of(config)
+        check_own(config)
     if options.typed(config.option) and not config.option.help:
         from labkit.plugin import setup
 

@@ -1,21 +1,24 @@
-"""The lab's hooks: how a project adds exercises, gates and metrics of its own.
+"""The lab's hooks: how a project adds exercises, gates, metrics and behaviours of its own.
 
 Write them in the project's top `conftest.py`, or in a plugin; `docs/own-tests.md` has an example of
-each. The lab's own six exercises come in the same way (`labkit.plugin.builtin`). Where the lab may
-be absent, mark an implementation with `@pytest.hookimpl(optionalhook=True)`.
+each. The lab's own come in the same way (`labkit.plugin.builtin`). Where the lab may be absent, mark
+an implementation with `@pytest.hookimpl(optionalhook=True)`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from labkit.evaluation.behaviour import Behaviour
     from labkit.evaluation.gates import Gate
+    from labkit.evaluation.grammar import Topic
     from labkit.exercises import Exercise
     from labkit.runs.history import Metric
 
 HOOKS = ("pytest_labkit_exercises", "pytest_labkit_gates", "pytest_labkit_metrics")
+SUITE_HOOKS = ("pytest_labkit_behaviours", "pytest_labkit_topics")
 
 
 @pytest.hookspec
@@ -42,5 +45,24 @@ def pytest_labkit_metrics(config: pytest.Config) -> "Sequence[Metric]":
 
     One with a function is measured on the fine-tuned model's predictions, with its interval, and
     joins the values of its exercise.
+    """
+    raise NotImplementedError
+
+
+@pytest.hookspec
+def pytest_labkit_behaviours(config: pytest.Config) -> "Sequence[Behaviour]":
+    """Behaviours that the fine-tuned model is examined on (`labkit.own.invariance` makes one).
+
+    Its failure rate joins the values of exercise 5 as `NAME_failure_rate`, and its kind's gate reads it
+    as it reads the lab's own. The rates are computed again when the file of its functions changes.
+    """
+    raise NotImplementedError
+
+
+@pytest.hookspec
+def pytest_labkit_topics(config: pytest.Config) -> "Mapping[str, Topic]":
+    """Topics by label, of which plain sentences are made (`labkit.own.Topic`).
+
+    They are asked for where every class of the run has one.
     """
     raise NotImplementedError

@@ -1,17 +1,20 @@
-"""What can be asked in a run: exercises, gates and metrics, the lab's and the project's own."""
+"""What can be asked in a run: exercises, gates, metrics and behaviours, the lab's and a project's own."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from labkit.errors import LabError
 from labkit.evaluation.gates import GATES, Gate, check_threshold
 from labkit.exercises import BY_ID, Exercise
-from labkit.plugin.hookspecs import HOOKS
+from labkit.plugin.hookspecs import HOOKS, SUITE_HOOKS
 from labkit.runs.history import METRICS, Metric
+
+if TYPE_CHECKING:
+    from labkit.evaluation.suite import Suite
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class Registry:
 
 BUILT_IN = Registry(BY_ID, GATES, METRICS)
 KEY = pytest.StashKey[Registry]()
+SUITE: "pytest.StashKey[Suite]" = pytest.StashKey()
 
 
 def registry_of(config: pytest.Config) -> Registry:
@@ -41,10 +45,38 @@ def registry_of(config: pytest.Config) -> Registry:
     return config.stash[KEY]
 
 
+def suite_of(config: pytest.Config) -> "Suite":
+    """The behaviours and topics of a run; raises UsageError for what cannot be.
+
+    Apart from the registry, which is needed when nothing has imported NumPy yet.
+    """
+    from labkit.evaluation import suite
+
+    if SUITE not in config.stash:
+        behaviours, topics = (_given(config, name) for name in SUITE_HOOKS)
+        try:
+            config.stash[SUITE] = suite.build([one for some in behaviours for one in some], topics)
+        except LabError as error:
+            raise pytest.UsageError(str(error)) from None
+    return config.stash[SUITE]
+
+
+def check_own(config: pytest.Config) -> None:
+    """Raise UsageError for what a project adds and cannot be."""
+    for names, made in ((HOOKS, registry_of), (SUITE_HOOKS, suite_of)):
+        if any(len(getattr(config.hook, name).get_hookimpls()) > 1 for name in names):
+            made(config)
+
+
 def _asked(config: pytest.Config, name: str) -> list[Any]:
-    """What all implementations of a hook give; who came first, as the lab itself, is first."""
+    """What all implementations of a hook give, one after the other."""
+    return [one for given in _given(config, name) for one in given]
+
+
+def _given(config: pytest.Config, name: str) -> list[Any]:
+    """What each implementation of a hook gives; who came first, as the lab itself, is first."""
     found: Sequence[Any] = getattr(config.hook, name)(config=config)
-    return [one for given in reversed(found) for one in given]
+    return list(reversed(found))
 
 
 def build(

@@ -5,7 +5,7 @@ The plugin's hooks are thin and ask here; nothing below knows of pytest.
 
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -20,8 +20,10 @@ from labkit.runs.history import Comparison, Record
 from labkit.runs.tracking import Run as TrackedRun
 
 if TYPE_CHECKING:
+    from labkit.evaluation.suite import Suite
     from labkit.plumbing.runner import Run
     from labkit.report.answer import Answer
+    from labkit.report.blocks import Figure
     from labkit.runs.flips import Kept, Shown
 
 
@@ -56,9 +58,9 @@ class LabSession:
 
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
     them; an exercise whose stages failed is asked and not answered. `modules` are the files of
-    their tests. `registry` has what can be asked, `limits` the thresholds by gate name; `baseline`
+    their tests. `registry` has what can be asked, `suite` gives the behaviours, `limits` the thresholds by gate name; `baseline`
     is the run to compare with, `kept` this run's answers to its test posts, `flips` what comparing
-    these with the baseline's gave.
+    these with the baseline's gave, `trend` the plot of the runs before.
     """
 
     config: LabConfig
@@ -70,10 +72,12 @@ class LabSession:
     progress: Progress
     tracker: TrackedRun | None = None
     registry: Registry = BUILT_IN
+    suite: "Callable[[], Suite] | None" = None
     limits: Mapping[str, float] = field(default_factory=dict)
     baseline: Record | None = None
     kept: "Kept | None" = None
     flips: "Shown | None" = None
+    trend: "Figure | None" = None
     remarks: tuple[str, ...] = ()
     tolerances: Mapping[str, float] = field(default_factory=dict)
     asked: set[str] = field(default_factory=set)
@@ -90,7 +94,9 @@ class LabSession:
         from labkit.plumbing.store import Store
 
         store = Store(self.cache, self.fresh, progress=self.progress, started=self.started)
-        return lab.run(self.config, store, progress=self.progress, tracker=self.tracker)
+        own = {"behaviour_suite": self.suite} if self.suite else {}
+        known = {"progress": self.progress, "tracker": self.tracker}
+        return lab.run(self.config, store, replace=own, **known)
 
     def answer(self, exercise: str) -> "Answer":
         """The answer to an exercise, measured when it is first asked for.
@@ -212,15 +218,9 @@ class LabSession:
     @property
     def description(self) -> dict[str, Any]:
         """What this run is made of, in the words of the history."""
-        from labkit.plumbing.results import plain
+        from labkit.runs.description import describe
 
-        return {
-            "profile": self.config.profile,
-            "base_model": self.config.base_model.source,
-            "data_fingerprint": self.lab.data_files.fingerprint,
-            "labels": list(self.lab.posts.labels),
-            "recipe": plain(self.config.recipe),
-        }
+        return describe(self.config, self.lab)
 
     def record(self, passed: bool, commit: str | None) -> Record:
         """This run as a line of the history."""

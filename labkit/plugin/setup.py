@@ -18,7 +18,7 @@ from labkit.evaluation import gates
 from labkit.plugin import options, settings_file
 from labkit.plugin.html import EscapedIds
 from labkit.plugin.outcome import pin_file
-from labkit.plugin.registry import Registry, registry_of
+from labkit.plugin.registry import Registry, registry_of, suite_of
 from labkit.plugin.session import LabSession
 from labkit.plugin.stash import SESSION, STARTED, speaks_for_all, tell
 from labkit.plugin.terminal import TerminalProgress, header
@@ -124,6 +124,7 @@ def new_session(config: pytest.Config, worker: Mapping[str, Any]) -> LabSession:
     return LabSession(
         config=lab_config,
         registry=registry,
+        suite=lambda: suite_of(config),
         limits=thresholds(lab_config, settings, registry),
         baseline=baseline,
         remarks=remarks,

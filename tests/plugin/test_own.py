@@ -1,6 +1,8 @@
 """A project's own exercises, gates and metrics come in as the lab's do, or are refused in one line."""
 
 import json
+from dataclasses import replace
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,17 +11,22 @@ import pytest
 from labkit import own
 from labkit.answers.own_metrics import measure
 from labkit.errors import LabError
+from labkit.evaluation import suite
+from labkit.evaluation.behaviour import BEHAVIOURS, KINDS, behaviours_of
 from labkit.evaluation.gates import GATES
+from labkit.evaluation.grammar import TOPICS
 from labkit.exercises import EXERCISES
 from labkit.plugin import builtin, registry
+from labkit.plumbing.results import content_digest
 from labkit.runs.history import METRICS
 
 CONFTEST = """
 from labkit import own
 
 
-def lengths(posts, seed):
+def lengths(posts, behaviour_suite):
     words = [len(text.split()) for text in posts.test["text"]]
+    assert "shouted" in [behaviour.name for behaviour in behaviour_suite.of(posts.labels)]
     return own.Answer(
         "lengths",
         f"{max(words)} words at most",
@@ -27,6 +34,10 @@ def lengths(posts, seed):
         {"most_words": max(words)},
         (own.Table("Words", ("post", "words"), (("longest", str(max(words))),)),),
     )
+
+
+def pytest_labkit_behaviours():
+    return [own.invariance("shouted", "Capitals do not matter.", lambda text, pick: text.upper())]
 
 
 def pytest_labkit_exercises():
@@ -73,6 +84,61 @@ def test_the_lab_itself_comes_in_by_the_hooks():
     assert found == registry.BUILT_IN
     assert tuple(found.exercises.values()) == EXERCISES
     assert (found.gates, found.metrics) == (GATES, METRICS)
+
+
+def test_the_labs_behaviours_and_topics_come_in_by_the_hooks():
+    found = suite.build(builtin.pytest_labkit_behaviours(), [builtin.pytest_labkit_topics()])
+    assert found == suite.BUILT_IN
+    assert content_digest(found) == content_digest(suite.BUILT_IN)
+
+
+TOPIC = own.Topic(("a parcel",), ("is late",), ("again",))
+NUMBERED = own.invariance("numbered", "A number does not matter.", lambda text, pick: f"1 {text}")
+
+
+def test_ones_own_behaviours_stand_with_their_kind_and_topics_make_plain_sentences():
+    found = suite.build([*BEHAVIOURS, NUMBERED], [TOPICS, {"a": TOPIC, "b": TOPIC}])
+    names = [behaviour.name for behaviour in found.of(("a", "b"))]
+    assert names.index("numbered") == names.index("more_of_its_class") - 1
+    assert "plain_sentences" in names
+    assert "plain_sentences" not in [behaviour.name for behaviour in found.of(("a", "c"))]
+    kinds = [KINDS.index(behaviour.kind) for behaviour in found.of(("a", "b"))]
+    assert kinds == sorted(kinds)
+    assert set(behaviours_of(("a", "b"))) < set(found.of(("a", "c")))
+
+
+def test_what_counts_of_ones_own_is_its_words_and_the_file_of_its_code(tmp_path):
+    def of(text: str) -> str:
+        path = tmp_path / "edits.py"
+        path.write_text(text)
+        scope: dict[str, Any] = {"__name__": "edits"}
+        exec(compile(text, str(path), "exec"), scope)
+        mine = own.invariance("mine", "It stays.", scope["edit"])
+        return content_digest(suite.build([*BEHAVIOURS, mine], [TOPICS]))
+
+    code = "def edit(text, pick):\n    return text.upper()\n"
+    assert of(code) == of(code)
+    assert of(code) != of(code.replace("upper", "lower"))
+    assert of(code) != content_digest(suite.BUILT_IN)
+
+
+@pytest.mark.parametrize(
+    ("behaviours", "topics", "message"),
+    [
+        ([NUMBERED, NUMBERED], {}, "behaviour 'numbered': is taken"),
+        ([replace(NUMBERED, name="plain_sentences")], {}, "behaviour 'plain_sentences': is taken"),
+        ([replace(NUMBERED, name="my own")], {}, "behaviour 'my own': is taken, or is no name"),
+        ([replace(NUMBERED, kind="magic")], {}, "'magic' is none of minimum functionality"),
+        (["numbered"], {}, "is no behaviour; labkit.own.invariance makes one"),
+        ([], {"sci.space": TOPIC}, "topic sci.space: there are two of this label"),
+        ([], {"a": "parcels"}, "topic a: 'parcels' is none; labkit.own.Topic makes one"),
+        ([], {"a": own.Topic((), ("is",), ("it",))}, "topic a: each of its three parts needs"),
+    ],
+    ids=["two", "reserved", "name", "kind", "none", "two-topics", "no-topic", "empty-topic"],
+)
+def test_a_behaviour_or_topic_that_cannot_be_is_one_line(behaviours, topics, message):
+    with pytest.raises(LabError, match=message):
+        suite.build([*BEHAVIOURS, *behaviours], [TOPICS, topics])
 
 
 def test_what_is_ones_own_follows_the_labs():

@@ -105,12 +105,20 @@ def test_all_that_the_example_adds_is_in_its_report(example):
     folder, output = example
     page = (folder / "reports" / "lab.html").read_text()
     found = json.loads((folder / "reports" / "answers.json").read_text())
-    tuned, mixed = found["answers"]
-    assert [tuned["id"], mixed["id"]] == ["fine_tune", "mixed_up"]
+    tuned, compared, mixed = found["answers"]
+    assert [one["id"] for one in found["answers"]] == ["fine_tune", "compare", "mixed_up"]
+    assert {"greeting_failure_rate", "plain_sentences_failure_rate"} <= compared["values"].keys()
     assert {"cost", "cost_low", "cost_high"} <= tuned["values"].keys()
     assert "cost_high" in [gate["name"] for gate in tuned["gates"]]
     assert [gate["name"] for gate in mixed["gates"]] == ["mixed_up_share"]
-    for words in (mixed["answer"], "Euros that a wrong team costs", "cost_high", "mixed_up_share"):
+    greeting = "The team stays the same: a greeting in front."
+    for words in (
+        mixed["answer"],
+        greeting,
+        "Euros that a wrong team costs",
+        "cost_high",
+        "mixed_up_share",
+    ):
         assert words in page
     assert "7  " + mixed["headline"][:10] in output
     assert "test_the_numbers_are_masked" not in found["failed_tests"]
