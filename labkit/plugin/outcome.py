@@ -62,6 +62,7 @@ def finish(config: pytest.Config, session: LabSession) -> str:
     """
     from labkit.plumbing.checkout import commit
     from labkit.report import page
+    from labkit.runs import trend
     from labkit.runs.flips import against
     from labkit.runs.seeds import reseeded, spreads
 
@@ -73,6 +74,9 @@ def finish(config: pytest.Config, session: LabSession) -> str:
         session.flips = against(
             session.baseline, kept, session.lab.posts, session.tolerances, places, found
         )
+    if session.comparison:
+        made_of, passed = session.description, session.passed
+        session.trend = trend.of(session.comparison, made_of, passed, session.reports)
     page.write(session, session.folder)
     names = ("answers.json", "summary.md", page.PAGE)
     if not session.answers:

@@ -18,6 +18,7 @@ from labkit.plumbing import results, schema
 from labkit.plumbing.files import LOCK
 from labkit.plumbing.locks import locked
 from labkit.plumbing.reading import parse_json, read_text
+from labkit.runs.description import differences
 
 FILE, BASELINE = "history.jsonl", "baseline.json"
 PREDICTIONS = "predictions"  # the folder beside each, of the answers to the test posts
@@ -42,6 +43,12 @@ class Record:
     predictions: str | None = None  # the name of the file that has them (`post_by_post`)
     # By metric and seed: what runs gave that differ in their seed only, this one among them.
     seeds: dict[str, dict[str, float]] = field(default_factory=dict)
+    # What `description` says besides; records of an older labkit have it not.
+    trained_elsewhere: str = ""
+    posts: dict[str, int] = field(default_factory=dict)
+    selection: dict[str, Any] = field(default_factory=dict)
+    libraries: dict[str, str] = field(default_factory=dict)
+    machine: dict[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
 
     def append(self, folder: Path) -> None:
@@ -67,6 +74,10 @@ class Metric:
     tolerance: float
     of: Callable[[Any, Any], float] | None = None
     title: str = ""
+
+    def in_values(self, values: Mapping[str, Mapping[str, Any]]) -> float | None:
+        """Its number in measured values by exercise; None where there is none."""
+        return _number(values.get(self.exercise, {}).get(self.name))
 
 
 # A rerun on the same machine gives the same numbers. The tolerances allow for another processor or
@@ -169,16 +180,10 @@ def compare(
     changes = []
     for metric in with_tolerances(tolerances, metrics):
         if metric.exercise in values:
-            before = _number(baseline.values.get(metric.exercise, {}).get(metric.name))
-            after = _number(values[metric.exercise].get(metric.name))
+            before, after = metric.in_values(baseline.values), metric.in_values(values)
             if before is not None or after is not None:
                 changes.append(Change(metric, before, after, explained.get(metric.name, 0.0)))
-    differences = [
-        f"{name.replace('_', ' ')}: {getattr(baseline, name)} then, {value} now"
-        for name, value in now.items()
-        if getattr(baseline, name) != value
-    ]
-    return Comparison(baseline, tuple(changes), tuple(differences))
+    return Comparison(baseline, tuple(changes), tuple(differences(vars(baseline), now)))
 
 
 def _number(value: Any) -> float | None:
@@ -237,25 +242,25 @@ def new_run_name(started: float) -> str:
 
 
 def read(path: Path) -> tuple[list[Record], tuple[str, ...]]:
-    """The records of a history, with remarks on what in it could not be read."""
+    """The records of a history, oldest first, and remarks on lines that cannot be read."""
     lines = path.read_text("utf-8", "replace").splitlines() if path.is_file() else []
-    records, remarks = [], []
+    found, remarks = [], []
     for number, line in enumerate(lines, start=1):
         try:
-            records.append(_parse(line, f"{path}: line {number}"))
+            found.append(_parse(line, f"{path}: line {number}"))
         except LabError as error:
             remarks.append(f"{error}; it is left out")
         except (ValueError, TypeError, KeyError, AttributeError):
             if line.strip():
                 remarks.append(f"{path}: line {number} is no record of a run; it is left out")
-    return records, tuple(remarks)
+    return found, tuple(remarks)
 
 
 def _from_history(asked: str, path: Path) -> tuple[Record, tuple[str, ...]]:
-    records, remarks = read(path)
-    found = [record for record in records if record.run.startswith(asked)]
+    known, remarks = read(path)
+    found = [record for record in known if record.run.startswith(asked)]
     if not found:
-        last = ", ".join(record.run for record in records[-5:]) or "none"
+        last = ", ".join(record.run for record in known[-5:]) or "none"
         raise LabError(f"--lab-compare {asked}: no such file or run; the last runs are {last}")
     return found[-1], remarks
 

@@ -8,7 +8,8 @@ import pytest
 
 from labkit.errors import LabError
 from labkit.plumbing.results import plain
-from labkit.runs import history
+from labkit.runs import history, trend
+from labkit.runs.description import describe
 from labkit.runs.history import METRICS, Change, Record
 from tests.running import run_pytest
 
@@ -95,6 +96,72 @@ def test_a_wrong_tolerance_is_an_error(tolerances, message):
 def test_what_else_is_not_the_same_is_said():
     (difference,) = history.compare(BASELINE, VALUES, NOW | {"labels": ["a", "c"]}, {}).differences
     assert difference == "labels: ['a', 'b'] then, ['a', 'c'] now"
+
+
+MADE_OF: dict[str, Any] = {
+    "trained_elsewhere": "no",
+    "posts": {"train": 480, "validation": 120, "test": 400},
+    "selection": {"split_seed": 42},
+    "recipe": {"epochs": 3, "max_length": 256},
+    "libraries": {"torch": "2.13.0"},
+    "machine": {"processor": "one", "threads": 2},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "now", "said"),
+    [
+        ("posts", {"train": 200}, "posts: train 480 then, 200 now"),
+        ("posts", {"validation": 60}, "posts: validation 120 then, 60 now"),
+        ("selection", {"split_seed": 7}, "selection: split seed 42 then, 7 now"),
+        ("recipe", {"max_length": 64}, "recipe: max length 256 then, 64 now"),
+        ("recipe", {"new": 1}, "recipe: new None then, 1 now"),
+        ("libraries", {"torch": "2.14.0"}, "libraries: torch 2.13.0 then, 2.14.0 now"),
+        ("machine", {"threads": 8}, "machine: threads 2 then, 8 now"),
+    ],
+)
+def test_each_part_that_is_not_the_same_is_named(part, now, said):
+    baseline = replace(BASELINE, **MADE_OF)
+    changed = MADE_OF | {part: MADE_OF[part] | now}
+    assert history.compare(baseline, VALUES, changed, {}).differences == (said,)
+    assert history.compare(baseline, VALUES, MADE_OF, {}).differences == ()
+    before_there_were = history.compare(BASELINE, VALUES, changed, {})
+    assert before_there_were.differences == (), "what was not recorded cannot differ"
+
+
+def test_another_model_is_named():
+    baseline = replace(BASELINE, **MADE_OF)
+    other = MADE_OF | {"trained_elsewhere": "./mine"}
+    (said,) = history.compare(baseline, VALUES, other, {}).differences
+    assert said == "trained elsewhere: no then, ./mine now"
+
+
+def test_a_description_has_all_that_a_record_takes(tiny_lab, tiny_config):
+    found = describe(tiny_config, tiny_lab)
+    assert found["posts"]["train"] == len(tiny_lab.posts.train)
+    assert {"torch", "transformers"} <= found["libraries"].keys()
+    assert {"processor", "threads", "system"} <= found["machine"].keys()
+    record = replace(BASELINE, **found)
+    assert history.compare(record, VALUES, found, {}).differences == ()
+    assert json.loads(json.dumps(plain(record))) == plain(record)
+
+
+def test_the_trend_has_this_run_behind_those_on_the_same_posts(tmp_path):
+    for number, fingerprint in enumerate(("f", "other", "f")):
+        run = f"2026010{number}T000000Z"
+        replace(BASELINE, run=run, data_fingerprint=fingerprint, passed=number == 0).append(
+            tmp_path
+        )
+    now = {"data_fingerprint": "f", "labels": ["a", "b"]}
+    metric = METRICS[0]
+    worse = {metric.exercise: {metric.name: 0.25}}
+    compared = history.compare(BASELINE, worse, now, {})
+    figure = trend.of(compared, now, False, tmp_path)
+    assert figure is not None
+    assert figure.title == "The last 3 runs on these posts"
+    assert f"{metric.name} 0.5 at first, 0.25 now" in figure.alt
+    assert metric.name in figure.svg
+    assert trend.of(compared, now | {"data_fingerprint": "new"}, False, tmp_path) is None
 
 
 def test_a_change_reads_in_one_line():
