@@ -6,7 +6,7 @@ from typing import Any
 
 from labkit.report.blocks import Figure
 from labkit.report.plots.trend import Course, trend
-from labkit.runs.history import FILE, Comparison, records
+from labkit.runs.history import FILE, Comparison, read
 
 RUNS = 20  # at most, the last ones before this
 
@@ -20,7 +20,7 @@ def of(comparison: Comparison, now: Mapping[str, Any], passed: bool, folder: Pat
     same = now["data_fingerprint"], now["labels"]
     known = [
         record
-        for record in records(folder / FILE)[0]
+        for record in read(folder / FILE)[0]
         if (record.data_fingerprint, record.labels) == same
     ][-RUNS:]
     if not known or not comparison.changes:

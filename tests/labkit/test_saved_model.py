@@ -2,13 +2,18 @@
 
 import json
 import shutil
+from dataclasses import replace
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from datasets import Dataset
 from huggingface_hub import ModelCard
 
 from labkit.model.checkpoints import CHECKPOINT_FILES
 from labkit.plumbing import results
 from labkit.plumbing.store import MANIFEST
+from labkit.profiles import PROFILES
 from labkit.release import card, lineage, model_folder
 from labkit.release.lineage import Lineage, describe_files
 
@@ -50,6 +55,46 @@ def test_the_card_tells_the_measured_numbers(model, tiny_lab):
     assert accuracy in [result.metric_value for result in card.data.eval_results]
     assert f"{100 * accuracy:.1f} %" in card.text
     assert all(evaluation.name in card.text for evaluation in tiny_lab.evaluations.values())
+
+
+def test_the_card_says_how_to_use_it_and_whose_licence_it_has(model, tiny_lab):
+    text = ModelCard.load(model / "README.md").text
+    assert "truncation=True" in text
+    base = tiny_lab.settings["base_model"].source.rpartition("/")[2]
+    assert f"{base}, which the lab does not know" in text
+
+
+@pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.profile)
+def test_the_cards_of_the_profiles_name_base_model_and_licence(model, tiny_lab, profile):
+    config = replace(tiny_lab.settings["config"], base_model=profile.base_model)
+    made_of = SimpleNamespace(
+        config=config,
+        posts=tiny_lab.posts,
+        fine_tuned=tiny_lab.fine_tuned,
+        evaluations=tiny_lab.evaluations,
+    )
+    page = ModelCard(card.model_card(made_of, Lineage.load(model)))
+    assert page.data.license == "apache-2.0"
+    assert page.data.base_model in (
+        "sentence-transformers/all-MiniLM-L6-v2",
+        "distilbert/distilbert-base-uncased",
+    )
+    assert "apache-2.0, that of the base model" in page.text
+
+
+def test_the_card_has_the_slices_worst_first(tiny_lab):
+    names = ["easy", "hard", "easy", "easy", "hard", "easy"]
+    posts = Dataset.from_dict({"slice": names})
+    right = np.array([True, False, True, True, True, True])
+    made_of = SimpleNamespace(
+        posts=SimpleNamespace(test=posts),
+        evaluations={"fine_tuned": SimpleNamespace(correct=right)},
+    )
+    found = card.slices(made_of)
+    assert [row[:2] for row in found] == [("hard", "2"), ("easy", "4")]
+    assert found[0][2].startswith("50.0 %")
+    made_of.posts.test = posts.remove_columns("slice")
+    assert card.slices(made_of) == []
 
 
 @pytest.fixture
