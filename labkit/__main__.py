@@ -1,4 +1,4 @@
-"""`labkit` on the command line: init, fine-tune, predict, try, puzzle, verify, reproduce.
+"""`labkit` on the command line: init, fine-tune, predict, try, puzzle, verify, reproduce, export.
 
 The options of `fine-tune` are those of the pytest plugin, `--train-size` for `--lab-train-size`;
 either spelling works. Heavy libraries are imported when a command starts its work.
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit import __version__, project
-from labkit.commands import fine_tune, predict
+from labkit.commands import export, fine_tune, predict
 from labkit.commands.output import Lines
 from labkit.config import ModelSource
 from labkit.errors import LabError, visible
@@ -87,6 +87,7 @@ def parser() -> argparse.ArgumentParser:
     again.add_argument("model", type=Path, metavar="FOLDER", help="a model that the lab saved")
     again.add_argument("--dataset", metavar="PATH", help="where the data lies now")
     again.add_argument("--base-model", metavar="PATH", help="where the base model lies now")
+    export.declare(commands)
     return top
 
 
@@ -106,6 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "try": run_try,
         "verify": run_verify,
         "reproduce": run_reproduce,
+        "export": export.run,
     }
     code = 2
     try:

@@ -2,8 +2,10 @@
 
 import os
 import shutil
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import LabError
 from labkit.model.checkpoints import CHECKPOINT_FILES
@@ -66,9 +68,14 @@ def find_stranger(target: Path) -> str | None:
         known = Lineage.load(target).files
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
         return f"has no {FILE} of the lab"
+    return unaccounted(target, known, FILE)
+
+
+def unaccounted(target: Path, known: Mapping[str, Mapping[str, Any]], record: str) -> str | None:
+    """What in a folder is neither its `record` nor `known` by that with its digest; None for nothing."""
     for path in sorted(target.rglob("*")):
         name = str(path.relative_to(target))
-        if name != FILE and name not in known:
+        if name != record and name not in known:
             return f"{name} is none of the lab's files"
         if name in known and not (
             path.is_file() and file_digest(path) == known[name].get("sha256")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from labkit.release.export import LIBRARIES
 from tests.checkout import EXERCISES, WORDS, Checkout
 from tests.running import ROOT
 from tests.subjects import TOPIC_WORDS
@@ -113,6 +114,14 @@ def test_predict_gives_a_json_line_a_text(example):
 def test_verify_finds_the_model_as_recorded(example):
     assert example.code == 0, example.output
     assert "ok   fine_tuned_accuracy" in example.output
+
+
+@each("labkit export")
+def test_export_leaves_a_graph_where_the_page_says(example, checkout):
+    for library in LIBRARIES:
+        pytest.importorskip(library, reason=f"{library}, of the extra `onnx`, is not installed")
+    assert example.code == 0, example.output
+    assert (checkout.folder / "models" / "tickets-onnx" / "model.onnx").exists()
 
 
 @pytest.mark.parametrize("page", ["gates", "own-data"])
