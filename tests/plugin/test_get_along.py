@@ -42,11 +42,28 @@ def test_flaky():
     mark.touch()
     assert not first
 """
-TWICE = """
+NOTEBOOK = """
+import asyncio
+import io
 import sys
+
 import pytest
 
-print("codes", *(int(pytest.main(["-q", "-p", "no:randomly"])) for _ in range(2)))
+
+class Output(io.StringIO):  # a cell's: with no file behind it
+    def fileno(self):
+        raise io.UnsupportedOperation("fileno")
+
+
+async def cell():  # which runs inside the kernel's own loop
+    return int(pytest.main(["-q", "-p", "no:randomly"]))
+
+
+terminal = sys.stdout, sys.stderr
+sys.stdout = sys.stderr = output = Output()
+codes = [asyncio.run(cell()) for _ in range(2)]
+sys.stdout, sys.stderr = terminal
+print("codes", *codes, output.getvalue())
 """
 
 
@@ -144,8 +161,7 @@ def test_from_another_folder(light):
     assert not (light.folder / "here" / ".pytest_cache").exists()
 
 
-def test_twice_in_one_process(light):
-    light.write("twice.py", TWICE)
-    done = run_python("twice.py", cwd=light.folder)
-    assert "codes 0 0" in done.stdout, done.stdout
+def test_twice_in_one_process_and_from_a_notebook(light):
+    done = run_python("-", cwd=light.folder, input=NOTEBOOK)  # a notebook has no file of its own
+    assert "codes 0 0" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count(", measured") == 2
