@@ -249,6 +249,7 @@ def test_a_regression_fails_the_run_in_terminal_and_report(runs):
     assert results["worse"].stdout.count("FAILED") == 0  # no test failed, the comparison did
     page = (reports.parent / "worse.html").read_text()
     assert "<td>regressed</td>" in page
+    assert "The last 3 runs on these posts" in page
     assert "worse than the baseline: topic_gap" in page
 
 
