@@ -13,7 +13,7 @@ TABLE: dict[str, Any] = tomllib.loads(Path(__file__).with_suffix(".toml").read_t
 class Try:
     """A command to try: what to predict before it runs, and where to look afterwards.
 
-    `{first}` and `{second}` in it stand for the first two classes.
+    `{first}` and `{second}` in it stand for the first two classes, `{model}` for the model's folder.
     """
 
     command: str

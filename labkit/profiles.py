@@ -73,7 +73,7 @@ class Choice:
 def choose(name: str) -> Choice:
     """The profile called `name`; `auto` prefers `distilbert` where the Hub or its cache answers."""
     if name != "auto":
-        return Choice(PROFILES[name], "asked for")
+        return Choice(PROFILES[name], "chosen by the user")
     if hub_cache_is_filled(DISTILBERT):
         return Choice(DISTILBERT, "auto: the Hub cache holds its model and data")
     if _hub_is_offline():

@@ -17,6 +17,7 @@ RATED = {
 COUNTED = {"any text": "any_text_failures", "batch": "batch_failures"}
 SHOWN_LENGTH = 600  # characters of a text
 SHOWN_CHANGES = 3  # of an edit
+NAMED = {"\n": "↵", "\t": "[tab]"}
 
 
 def behaviour_values(outcomes: Sequence[Outcome]) -> dict[str, float]:
@@ -57,7 +58,7 @@ def flip_table(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[Table
         if flip := outcome.flip:
             shown = difference(flip.before, flip.after) if flip.before else quoted(flip.after[:80])
             rows.append((outcome.name.replace("_", " "), shown, turn(flip, labels)))
-    title = "The smallest failures that a search found; they count for no rate"
+    title = "Smallest changes that broke the model (searched for; not part of the failure rates)"
     return [Table(title, ("behaviour", "what was changed", "answer"), tuple(rows))] if rows else []
 
 
@@ -85,7 +86,7 @@ def turn(flip: Flip, labels: Sequence[str]) -> str:
 
 
 def difference(before: str, after: str) -> str:
-    """What changed from one text to the other, word by word: `launch` → `lunch`."""
+    """What changed from one text to the other, word by word: “launch” → “lunch”."""
     old, new = (re.findall(r"\w+(?:\u00ad\w+)*|\s+|[^\w\s]", text) for text in (before, after))
     found = [
         (old[a:b], new[c:d])
@@ -97,7 +98,7 @@ def difference(before: str, after: str) -> str:
         if gone and come:
             shown.append(f"{quoted(''.join(gone))} → {quoted(''.join(come))}")
         else:
-            shown.append(f"{'without' if gone else 'with'} {quoted(''.join(gone or come))}")
+            shown.append(f"{'removed:' if gone else 'added:'} {quoted(''.join(gone or come))}")
     more = len(found) - SHOWN_CHANGES
     return "; ".join(shown) + (f" and {more} more" if more > 0 else "")
 
@@ -106,16 +107,17 @@ def quoted(text: str) -> str:
     """A text for one line, cut in the middle, with names for the characters nobody would see."""
     if len(text) > 80:
         text = f"{text[:50]} … {text[-25:]}"
-    seen = "".join(
-        letter if letter == " " or letter.isprintable() else _escaped(letter) for letter in text
-    )
-    foreign = sorted({letter for letter in text if _disguised(letter)})
-    names = ", ".join(f"U+{ord(letter):04X}" for letter in foreign[:4])
-    return f"`{seen}`" + (f" ({names})" if names else "")
+    shown = "".join(map(_seen, text))
+    return f"“{shown if len(shown) <= 120 else f'{shown[:80]} … {shown[-25:]}'}”"
 
 
-def _escaped(letter: str) -> str:
-    return {"\n": "\\n", "\t": "\\t"}.get(letter, f"\\u{ord(letter):04x}")
+def _seen(letter: str) -> str:
+    """A letter as a reader can see it: its number where it is hidden or looks like another."""
+    if letter in NAMED:
+        return NAMED[letter]
+    if letter.isprintable() and not _disguised(letter):
+        return letter
+    return f"[U+{ord(letter):04X}]"
 
 
 def _disguised(letter: str) -> bool:

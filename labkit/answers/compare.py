@@ -28,7 +28,7 @@ from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Point, Table
 from labkit.report.plots import methods as plots
 from labkit.report.plots.embeddings import embedding_planes
-from labkit.report.wording import percent, with_interval
+from labkit.report.wording import paragraphs, percent, with_interval
 
 
 def answer(
@@ -120,13 +120,13 @@ def sentence(
     rivals = [
         pair for pair in all_against(evaluations, "fine_tuned", seed) if pair.first != probe.name
     ]
-    return (
-        verdicts.separated(separation, len(posts.test))
-        + verdicts.pays(against(tuned, probe, seed), probe)
+    return paragraphs(
+        verdicts.separated(separation, len(posts.test)),
+        verdicts.pays(against(tuned, probe, seed), probe)
         + verdicts.others_ahead(rivals)
         + verdicts.unsaid(tuned, posts.labels)
-        + verdicts.by_macro_f1(evaluations)
-        + verdicts.how_sure(found)
+        + verdicts.by_macro_f1(evaluations),
+        verdicts.how_sure(found, len(posts.test)),
     )
 
 
@@ -153,10 +153,19 @@ def comparison_table(evaluations: Evaluations, labels: Sequence[str], seed: int)
     first = ranked[0][0]
     alone = all(pair.verdict == "worse" for pair in all_against(evaluations, first, seed))
     return Table(
-        "Every method on the test posts; intervals cover the draw of the posts and, where the model was trained with several seeds, of the training",
-        ("method", "accuracy", "95 % interval", "macro F1", "95 % interval", "classes never said"),
+        "Every method on the test posts",
+        (
+            "method",
+            "accuracy",
+            "95 % interval",
+            "macro F1",
+            "95 % interval",
+            "classes never predicted",
+        ),
         tuple(comparison_row(method, labels) for _, method in ranked),
         best=0 if alone and not isinstance(ranked[0][1], Draws) else None,
+        how="The intervals cover the draw of the posts and, where the model was trained with several "
+        "seeds, that of the training.",
         folded=True,
     )
 
@@ -196,8 +205,8 @@ def paired_table(pairs: Sequence[Paired], probe: Method) -> Table:
             )
             for pair in pairs
         ),
-        how="Two methods err on many of the same posts; only those tell them apart that one of the two "
-        "alone got right.",
+        how="Two methods err on many of the same posts: only posts that exactly one of them gets right "
+        "can tell them apart.",
         folded=True,
     )
 
@@ -223,7 +232,8 @@ def sureness_table(found: verdicts.Sureness) -> Table:
             for name, each in rows.items()
         ),
         how="Above 0 the model is surer than it is right (over-confident), below 0 less sure "
-        "(under-confident). The temperature was fitted on the validation posts.",
+        "(under-confident). The logits are divided by the temperature, which was fitted on the validation "
+        "posts: above 1 it makes the model less sure.",
         folded=True,
     )
 

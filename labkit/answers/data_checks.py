@@ -38,10 +38,13 @@ def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
             rows.append((name, label, likely, percent(-suspicion), excerpt(post["text"])))
         found.append(
             Table(
-                f"Labels that look wrong: {len(ranked)}, the most suspicious first. Read them; mend "
-                "a wrong label, and keep a right one: such posts are the hard ones",
+                f"{suspects(len(ranked))}. Read them: mend a wrong label, and keep a right one, since "
+                "such posts are the hard ones",
                 ("split", "label", "looks like", "suspicion", "post"),
                 tuple(rows),
+                how="Suspected by logistic regression on the base model's embeddings, trained on the "
+                "other posts. Suspicion: 0 % where it is certain of the label, 100 % where it is "
+                "certain of another class.",
             )
         )
     if checks.copies:
@@ -54,6 +57,12 @@ def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
             )
         )
     return found
+
+
+def suspects(count: int) -> str:
+    """How many labels look wrong, and how many of them are shown."""
+    looks = "1 label looks wrong" if count == 1 else f"{count} labels look wrong"
+    return looks if count <= SHOWN else f"{looks}; the {SHOWN} most suspicious"
 
 
 def copy_row(posts: Posts, pair: NearCopies) -> tuple[str, ...]:

@@ -9,20 +9,20 @@ from labkit.data.posts import Posts
 from labkit.evaluation.comparison import Paired
 from labkit.evaluation.comparison import against as compared
 from labkit.evaluation.intervals import Estimate
-from labkit.evaluation.metrics import Evaluations, Method, best_without_examples
+from labkit.evaluation.metrics import Draws, Evaluations, Method, best_without_examples
 from labkit.evaluation.seeds import better_neighbour
 from labkit.model.predictions import Reseeded
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Table
 from labkit.report.plots.learning_rates import learning_rates, many_epochs, posts_needed
 from labkit.report.plots.training import training_curves
-from labkit.report.wording import percent, percent_interval, with_interval
+from labkit.report.wording import paragraphs, percent, percent_interval, with_interval
 from labkit.training.history import FineTuned, History, LearningCurve, Sweep
 from labkit.training.plan import Plan
 
 RIVALS = {  # who saw no example, as a sentence has it
     "label_similarity": "zero-shot by label similarity",
-    "best_wording": "zero-shot in the wording that does best on these posts",
+    "best_wording": "zero-shot with the best of all wordings tried",
     "untrained_nli": "an untrained NLI head on average",
     "trained_nli": "zero-shot by a trained NLI head",
     "majority": "always guessing the most frequent class, which zero-shot does not beat",
@@ -44,22 +44,25 @@ def answer(
     found = compared(tuned, rival, seed)
     margin, p_value = found.difference, found.p_value
     history = fine_tuned.history
-    said: str = ELSEWHERE
+    told: str = ELSEWHERE
     values: dict[str, Any] = {}
     blocks: tuple[Block, ...] = ()
+    sure = [] if isinstance(rival, Draws) else [verdicts.uneven(found).strip()]
     if history and plan and sweep and learning_curve:
         luck, spread = about_seeds(tuned, reseeded)
         told, values, blocks = training(
             history, plan, sweep, learning_curve, reseeded, len(posts.train), seed
         )
-        said, values = f"{luck} {told}", {**values, **spread}
+        sure, values = [luck, *sure], {**values, **spread}
+    reached = (
+        f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct)} test "
+        f"posts, {against(found, RIVALS[rival.method])}. {verdicts.told_apart(posts, evaluations)}"
+    )
     return Answer(
         "fine_tune",
         f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on "
         f"{'guessing' if rival.method == 'majority' else 'zero-shot'}",
-        f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct)} test "
-        f"posts, {against(found, RIVALS[rival.method])}. "
-        f"{verdicts.told_apart(posts, evaluations)}{said}",
+        paragraphs(reached, told, " ".join(sure)),
         {
             **with_interval("fine_tuned_accuracy", tuned.accuracy),
             **with_interval("fine_tuned_macro_f1", tuned.macro_f1),
@@ -74,11 +77,10 @@ def answer(
 
 def against(found: Paired, rival: str) -> str:
     """How much better or worse than a rival on the same posts, in points with the interval."""
-    p = f"exact McNemar p = {found.p_value:.2g}"
     if found.verdict == "alike":
-        return f"{verdicts.alike(found, rival)} ({p})"
+        return verdicts.alike(found, rival)
     sign = 1 if found.verdict == "better" else -1
-    return f"{verdicts.points(found.difference, sign)} {found.verdict} than {rival} ({p})"
+    return f"{verdicts.points(found.difference, sign)} {found.verdict} than {rival}"
 
 
 def about_seeds(tuned: Method, reseeded: Reseeded | None) -> tuple[str, dict[str, Any]]:
@@ -117,14 +119,16 @@ def training(
 ) -> tuple[str, dict[str, Any], tuple[Block, ...]]:
     """How the training went: in words, in numbers, and for the report."""
     first, last = history.epochs[0], history.epochs[-1]
-    moved = "fell" if last.train_loss < first.train_loss else "rose"
+    moved = "falls" if last.train_loss < first.train_loss else "rises"
     kept = history.epochs[history.best_epoch - 1]
     whole = [kept.validation_accuracy, *(reseeded.validation_accuracy if reseeded else ())]
     rate, gain = better_neighbour(sweep, seed)
     return (
-        f"{plan.why} Training loss {moved} from {first.train_loss:.2f} in the first epoch to "
-        f"{last.train_loss:.2f} in the last; epoch {history.best_epoch} had the lowest validation "
-        f"loss and was kept. {about_rates(sweep, rate, gain)} {about_posts(curve)}",
+        f"{plan.why} The batch size of {plan.recipe.batch_size} was not varied. The loss is "
+        f"{history.step_losses[0][1]:.2f} in the first step and {moved} from {first.train_loss:.2f} "
+        f"in the first epoch to {last.train_loss:.2f} in the last (guessing: about "
+        f"{sweep.guessing:.2f}); epoch {history.best_epoch} had the lowest validation loss and was "
+        f"kept. {about_rates(plan, sweep, rate, gain)} {about_posts(curve)}",
         {
             "first_epoch_loss": first.train_loss,
             "last_epoch_loss": last.train_loss,
@@ -149,18 +153,20 @@ def training(
     )
 
 
-def about_rates(sweep: Sweep, rate: float, gain: Estimate) -> str:
+def about_rates(plan: Plan, sweep: Sweep, rate: float, gain: Estimate) -> str:
     """What the small trainings say about the recipe's rate."""
-    start = f"In small trainings on {sweep.posts} posts cut at {sweep.tokens} tokens"
+    start = f"In small trainings ({sweep.posts} posts cut at {sweep.tokens} tokens"
+    if sweep.rate > plan.learning_rate:
+        start += "; fewer steps, and so by the rule a larger rate"
     if gain.low > 0:
         return (
-            f"{start}, a rate of {rate:.2g} ends with {gain.value:.2f} nats less validation loss "
-            f"than the recipe's rate for so few steps, {sweep.rate:.2g}, beyond noise."
+            f"{start}) a rate of {rate:.2g} is better than {sweep.rate:.2g}: {gain.value:.2f} nats "
+            "less validation loss, beyond noise."
         )
-    others = " nor ".join(f"{one:.2g}" for one in sweep.neighbours)
+    others = " or larger" if len(sweep.neighbours) > 1 else ""
     return (
-        f"{start}, neither {others} has less validation loss than the recipe's "
-        f"rate for so few steps, {sweep.rate:.2g}, beyond noise."
+        f"{start}) a rate three times smaller{others} is not better than {sweep.rate:.2g} (beyond "
+        "noise)."
     )
 
 

@@ -1,6 +1,6 @@
 """Where a method goes wrong: by slice of the corpus, and post by post."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from scipy.special import softmax
@@ -14,7 +14,13 @@ from labkit.report.blocks import Mistake, Mistakes, Table
 from labkit.report.wording import percent, percent_interval
 
 SHOWN = 5
-SHARPNESS = 20.0  # cosines differ little; scaled up so that the confidences spread out
+SLICES = {  # of the lab's own corpus
+    "plain": "a usual post",
+    "jargon": "no word that outsiders know",
+    "crossover": "a post about one topic in the words of the other",
+    "short": "one or two sentences",
+    "noisy": "signatures and quotations",
+}
 
 
 def slice_accuracies(
@@ -37,8 +43,17 @@ def slice_table(evaluation: Evaluation | Draws, slices: dict[str, tuple[int, Est
         f"Accuracy by slice: {evaluation.name}",
         ("slice", "posts", "accuracy (95 % interval)"),
         tuple((name, str(n), percent_interval(estimate)) for name, (n, estimate) in ranked),
-        how="A slice is a part of the corpus by how a post is written. The interval is wide, since "
-        "a slice has few posts.",
+        how=about_slices(slices),
+    )
+
+
+def about_slices(names: Collection[str]) -> str:
+    """What slices are, and what each of the lab's own is, where these are they."""
+    own = "; ".join(f"{name}: {SLICES[name]}" for name in SLICES if name in names)
+    known = f" ({own})" if set(names) <= set(SLICES) else ""
+    return (
+        f"A slice is a part of the corpus by how a post is written{known}. The interval is wide, "
+        "since a slice has few posts."
     )
 
 
@@ -51,14 +66,15 @@ def confident_mistakes(
     """
     if scores.ndim == 3:
         scores = scores[0]
-    if evaluation.method == "label_similarity":
-        scores = softmax(SHARPNESS * scores, axis=-1)
-    elif evaluation.method == "fine_tuned":
+    if evaluation.method == "fine_tuned":
         scores = softmax(scores.astype(np.float64), axis=-1)
     labels, truth = posts.labels, evaluation.of(posts.truth.test)
     numbers = evaluation.of(np.arange(len(posts.test)))
     predicted = evaluation.predicted
-    confidence = scores.max(axis=1)
+    cosines = evaluation.method == "label_similarity"  # no probabilities: what counts is the gap
+    own = scores[np.arange(len(truth)), truth]
+    top = scores.max(axis=1)
+    confidence = top - own if cosines else top
     wrong = np.flatnonzero(predicted != truth)
     rows = wrong[np.argsort(-confidence[wrong], kind="stable")][:SHOWN]
     return Mistakes(
@@ -69,6 +85,7 @@ def confident_mistakes(
                 labels[truth[row]],
                 labels[predicted[row]],
                 float(confidence[row]),
+                f"cosine {top[row]:.2f}, with its own label {own[row]:.2f}" if cosines else "",
             )
             for row in rows
         ),
@@ -83,7 +100,7 @@ def explained_table(
     rows = []
     for one in mistakes:
         post = posts.test[one.row]
-        above = float(np.mean(suspicion >= checks.suspicion.test[one.row]))
+        rank = 1 + int(np.count_nonzero(suspicion > checks.suspicion.test[one.row]))
         rows.append(
             (
                 excerpt(post["text"], 80),
@@ -91,15 +108,20 @@ def explained_table(
                 excerpt(one.shortest, 120),
                 neighbour(posts, one.alike),
                 neighbour(posts, one.against),
-                f"top {percent(above)}",
+                f"{rank} of {len(suspicion)}",
             )
         )
     header = (
         *("post", "is → taken for", "shortest text still wrong"),
-        *("nearest train post of its class", "of the other", "suspicion of its label"),
+        *("nearest train post of its class", "of the other", "rank of its label by suspicion"),
     )
-    title = f"Why may they be wrong? The {len(rows)} surest mistakes"
-    return [Table(title, header, tuple(rows))] if rows else []
+    title = "Why may they be wrong? The surest mistakes"
+    how = (
+        "Shortest text still wrong: what is left when words are deleted as long as the answer stays "
+        "wrong. The number before a train post is its cosine with this post. Rank 1 is the most "
+        "suspicious label of all posts (exercise 3)."
+    )
+    return [Table(title, header, tuple(rows), how=how)] if rows else []
 
 
 def neighbour(posts: Posts, found: Neighbour | None) -> str:

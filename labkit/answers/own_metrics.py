@@ -9,7 +9,7 @@ from scipy.special import softmax
 
 from labkit.evaluation.intervals import Estimate, bootstrap
 from labkit.report.blocks import Table
-from labkit.report.wording import with_interval
+from labkit.report.wording import paragraphs, with_interval
 
 if TYPE_CHECKING:
     from labkit.plumbing.runner import Run
@@ -23,7 +23,7 @@ def added_to(answer: "Answer", metrics: "Sequence[Metric]", lab: "Run") -> "Answ
     """The answer with each metric on the test posts: a value with its interval, a row, a sentence."""
     truth, logits = lab.posts.truth.test, lab.predictions.logits.test
     probabilities = softmax(logits.astype(np.float64), axis=1)
-    values, rows, sentences = dict(answer.values), [], [answer.sentence]
+    values, rows, sentences = dict(answer.values), [], list[str]()
     for metric in metrics:
         assert metric.of is not None
         estimate = measure(metric.of, truth, probabilities, lab.settings["seed"])
@@ -34,7 +34,10 @@ def added_to(answer: "Answer", metrics: "Sequence[Metric]", lab: "Run") -> "Answ
     header = ("metric", "meaning", "measured (95 % interval)")
     table = Table("The project's own metrics of the fine-tuned model", header, tuple(rows))
     return replace(
-        answer, sentence=" ".join(sentences), values=values, blocks=(*answer.blocks, table)
+        answer,
+        sentence=paragraphs(answer.sentence, " ".join(sentences)),
+        values=values,
+        blocks=(*answer.blocks, table),
     )
 
 

@@ -33,8 +33,8 @@ def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
         "pretrained_knowledge",
         f"cosine {gap.value:.2f} higher on one topic ({gap.low:.2f} to {gap.high:.2f})",
         sentence(float(same.mean()), float(different.mean()), gap, probes.curated)
-        + f"The nearest of {round(nearest * len(topics))} of {len(topics)} sentences is about its "
-        f"own topic; by chance {percent(chance)} would be."
+        + f"For {nearest_of(round(nearest * len(topics)), len(topics))} the nearest other sentence is "
+        f"on the same topic (by chance: {percent(chance)})."
         + about_some(len(set(probes.topics)), len(posts.labels)),
         {
             "same_topic_similarity": float(same.mean()),
@@ -52,6 +52,11 @@ def answer(posts: Posts, probes: Probes, seed: int) -> Answer:
     )
 
 
+def nearest_of(near: int, sentences: int) -> str:
+    """So many of the sentences, or all of them."""
+    return f"all {sentences} sentences" if near == sentences else f"{near} of {sentences} sentences"
+
+
 def about_some(topics: int, classes: int) -> str:
     """That only some classes are looked at here, where they are many."""
     if topics == classes:
@@ -67,7 +72,7 @@ def sentence(same: float, different: float, gap: Estimate, curated: bool) -> str
     elif gap.high < 0:
         found = f"{-gap.value:.2f} ({-gap.high:.2f} to {-gap.low:.2f}) the wrong way round"
     else:
-        found = f"a gap of {gap.value:.2f} ({ends}), no more than the draw of sentences explains,"
+        found = f"a gap of {gap.value:.2f} ({ends}), no more than chance explains,"
     without = "; no sentence is compared with its own paraphrase" if curated else ""
     return (
         f"Two sentences about the same topic have a mean cosine similarity of {same:.2f}, about "

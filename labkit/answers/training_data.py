@@ -33,6 +33,7 @@ def answer(
     median = np.median(lengths)
     high = np.percentile(lengths, 95, method="inverted_cdf")  # a length that posts have
     truncated = float(np.mean(lengths > limit))
+    words = sum(len(text.split()) for _, split in posts.items() for text in split["text"])
     sizes = {name: len(split) for name, split in posts.items()}
     cleaning = posts.cleaning
     set_aside = (
@@ -45,8 +46,9 @@ def answer(
         "training_data",
         f"{median:.0f} tokens in a typical post, {percent(truncated)} cut at {limit}",
         f"A typical post has {median:.0f} tokens; 95 % have at most {high:.0f}, and "
-        f"{percent(truncated)} are cut off at {limit}. Tokenized text starts with [CLS], ends with "
-        f"[SEP], and splits rare words into pieces marked ##. {sizes['train']} posts train, "
+        f"{percent(truncated)} are cut off at {limit}. 100 words make about "
+        f"{100 * lengths.sum() / words:.0f} tokens. Tokenized text starts with [CLS], ends with "
+        f"[SEP], and has rare words in pieces marked ##. {sizes['train']} posts train, "
         f"{sizes['validation']} validate, {sizes['test']} test; {sum(cleaning.empty.values())} "
         f"empty posts and {cleaning.repeated + cleaning.also_in_test} repeated ones were dropped."
         f"{set_aside}{left_unused(cleaning)}",

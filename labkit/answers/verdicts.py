@@ -25,7 +25,10 @@ NOTICED = 0.05  # a p-value
 
 def points(estimate: Estimate, sign: int = 1) -> str:
     """A difference of shares in points with its interval: `7.2 points (3.5 to 11.3)`."""
-    value, *ends = (100 * sign * number for number in (estimate.value, estimate.low, estimate.high))
+    value, *ends = (
+        round(100 * sign * number, 1) + 0.0  # no -0.0
+        for number in (estimate.value, estimate.low, estimate.high)
+    )
     return f"{value:.1f} points ({min(ends):.1f} to {max(ends):.1f})"
 
 
@@ -33,29 +36,33 @@ def alike(found: Paired, rival: str) -> str:
     """That two methods differ by no more than luck."""
     sign, word = (1, "more") if found.difference.value >= 0 else (-1, "less")
     return (
-        f"right {points(found.difference, sign)} {word} often than {rival}, no more than the draw of "
-        "the posts explains"
+        f"right {points(found.difference, sign)} {word} often than {rival}, no more than chance "
+        "explains"
+    )
+
+
+def uneven(found: Paired) -> str:
+    """How the posts are split that only one of two methods gets right, and whether by chance."""
+    in_a_thousand = round(1000 * found.p_value)
+    often = f"{in_a_thousand} times" if in_a_thousand != 1 else "once"
+    plural = "s" * (found.only_first != 1)
+    return (
+        f"{found.only_first} post{plural} only fine-tuning got right, {found.only_second} only the other: "
+        f"so uneven a count would come by chance {often if in_a_thousand else 'less than once'} in "
+        f"1000 (exact McNemar p = {found.p_value:.2g}). "
     )
 
 
 def pays(found: Paired, probe: Method) -> str:
     """Whether fine-tuning was worth more than logistic regression on what was there before."""
     known = f"logistic regression on the frozen embeddings, which gets {percent_interval(probe.accuracy)}"
-    p = f"exact McNemar p = {found.p_value:.2g}"
     if found.verdict == "better":
-        return (
-            f"Fine-tuning pays here: on the same posts it is {points(found.difference)} better than "
-            f"{known} ({p}). "
-        )
-    if found.verdict == "worse":
-        return (
-            f"Fine-tuning does not pay here: on the same posts it is {points(found.difference, -1)} "
-            f"worse than {known} ({p}). "
-        )
-    return (
-        f"Fine-tuning does not pay here: on the same posts it is {alike(found, known)} "
-        f"({found.only_first} posts that only it got right against {found.only_second}, {p}). "
-    )
+        said = f"Fine-tuning pays here: on the same posts it is {points(found.difference)} better than {known}. "
+    elif found.verdict == "worse":
+        said = f"Fine-tuning does not pay here: on the same posts it is {points(found.difference, -1)} worse than {known}. "
+    else:
+        said = f"Fine-tuning does not pay here: on the same posts it is {alike(found, known)}. "
+    return said + uneven(found)
 
 
 def others_ahead(pairs: Sequence[Paired]) -> str:
@@ -77,7 +84,7 @@ def unsaid(evaluation: Method, labels: Sequence[str]) -> str:
     if not missing:
         return ""
     named = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-    return f"It never says {named}: of {len(labels)} classes {len(missing)} got no post. "
+    return f"It never predicts {named}: of {len(labels)} classes {len(missing)} got no post. "
 
 
 def by_macro_f1(evaluations: Evaluations) -> str:
@@ -109,20 +116,30 @@ def separated(found: Separations, posts: int) -> str:
     elif gain.high < 0:
         moved = f"a loss of {-gain.value:.2f} ({-gain.high:.2f} to {-gain.low:.2f})"
     else:
-        moved = f"a change of {gain.value:.2f} {ends}, no more than the draw of the posts explains"
+        moved = f"a change of {gain.value:.2f} {ends}, no more than chance explains"
+    before, after = found.before, found.after
     return (
-        f"The silhouette of the classes in the full embedding space (1 is perfect, 0 is none), over "
-        f"{over}, goes from {against_null(found.before)} before to {against_null(found.after)} after "
-        f"fine-tuning: {moved}. "
+        f"The silhouette of the classes (1: fully apart, 0: mixed), in the full embedding space over "
+        f"{over}, goes from {before.silhouette:.2f} to {after.silhouette:.2f} with fine-tuning: "
+        f"{moved}. {nearer(after.silhouette)} With labels dealt out at random it is almost always "
+        f"{against_null(before)} before, {against_null(after)} after."
+    )
+
+
+def nearer(silhouette: float) -> str:
+    """What a mean silhouette says of the distances within a class and to the nearest other one."""
+    share = f"about {100 * silhouette:.0f} % nearer" if silhouette > 0 else "no nearer"
+    return (
+        f"{silhouette:.2f} means that a post is on average {share} to its own class than to the "
+        "nearest other one."
     )
 
 
 def against_null(found: Separation) -> str:
-    """A silhouette, what shuffled labels of the same embeddings come to, and its p-value."""
-    no_more = ", so no clearer than luck" if found.p_value > NOTICED else ""
+    """What labels dealt out at random come to on the same embeddings, and whether that is less."""
+    luck = "not luck" if found.p_value <= NOTICED else "no clearer than luck"
     return (
-        f"{found.silhouette:.3f} (95 % of shuffled labels stay below {found.null_95:.3f}, "
-        f"p = {found.p_value:.2g}{no_more})"
+        f"below {found.null_95:.3f}, so {found.silhouette:.3f} is {luck} (p = {found.p_value:.2g})"
     )
 
 
@@ -144,14 +161,14 @@ def told_apart(posts: Posts, evaluations: Evaluations) -> str:
     guess = np.bincount(posts.truth.test[own]).max() / own.sum()
     why = (
         f" There label similarity is right on {percent_interval(by_label_texts)} and the most "
-        f"frequent class on {percent(guess)}: the words of these posts speak for another class."
+        f"frequent class on {percent(guess)}: these posts borrow the words of another class."
         if by_label_texts.high < guess
         else ""
     )
     return (
-        f"That is a mixture: {percent_interval(inside)} on the {own.sum()} posts of the slice {name}, "
-        f"{percent_interval(outside)} on all others; {errors[0]} of the {errors[1]} errors are in "
-        f"that slice.{why} "
+        f"The average hides a difference: {percent_interval(inside)} on the {own.sum()} posts of the "
+        f"slice {name}, {percent_interval(outside)} on all others; {errors[0]} of the {errors[1]} "
+        f"errors are in that slice.{why} "
     )
 
 
@@ -186,35 +203,39 @@ def sureness(
     return Sureness(own, perfect(rows, own.error, seed), found, cooled, by_slice)
 
 
-def how_sure(found: Sureness) -> str:
+def how_sure(found: Sureness, posts: int) -> str:
     """How sure it is against how right, in which direction, and what a temperature does to that."""
     own = found.own
     right = own.sureness - own.gap.value
-    apart = direction(own.gap)
-    beyond = (
-        "which this model exceeds"
-        if found.perfect.p_value <= NOTICED
-        else "which it does not exceed"
-    )
     by_slice = ""
     ranked = sorted(found.by_slice.items(), key=lambda item: -item[1].gap.value)
     if len(ranked) > 1:
-        ends = [f"{direction(each.gap)} on {name}" for name, each in (ranked[0], ranked[-1])]
-        by_slice = f" By slice it is from {ends[0]} to {ends[1]}."
+        ends = [f"on {name} posts {direction(each.gap)}" for name, each in (ranked[0], ranked[-1])]
+        by_slice = f" {ends[0][0].upper()}{ends[0][1:]}; {ends[1]}."
+    verdict = (
+        "so that is more than chance"
+        if found.perfect.p_value <= NOTICED
+        else "so no fault is visible"
+    )
+    moved = found.cooled.error - own.error
+    effect = (
+        "leaves it at" if abs(moved) < 5e-4 else "makes it worse:" if moved > 0 else "brings it to"
+    )
     return (
-        f"It is {percent(own.sureness)} sure on average and right on {percent(right)}: {apart}."
-        f"{by_slice} Its binned calibration error is {100 * own.error:.1f} points; a model with "
-        f"perfect confidences would show {100 * found.perfect.mean:.1f} on as many posts, in 95 % of "
-        f"draws below {100 * found.perfect.high:.1f}, {beyond}. A temperature of "
-        f"{found.temperature:.2f}, fitted on the validation posts, makes it "
+        f"On average it is {percent(own.sureness)} sure and right on {percent(right)}: "
+        f"{direction(own.gap)}.{by_slice} Calibration error: {100 * own.error:.1f} points. With "
+        f"{posts} posts even a perfectly calibrated model shows about {100 * found.perfect.mean:.1f} "
+        f"(up to {100 * found.perfect.high:.1f}), {verdict}. A temperature of "
+        f"{found.temperature:.2f}, fitted on the validation posts, {effect} "
         f"{100 * found.cooled.error:.1f}."
     )
 
 
 def direction(gap: Estimate) -> str:
-    """Too sure or too unsure, by how many points."""
+    """Too sure or not sure enough, by how many points."""
     if gap.low > 0:
-        return f"{points(gap)} too sure"
+        return f"it is {points(gap)} too sure"
     if gap.high < 0:
-        return f"{points(gap, -1)} too unsure"
-    return f"as sure as it is right, to {100 * max(abs(gap.low), abs(gap.high)):.1f} points"
+        return f"it is {points(gap, -1)} not sure enough"
+    value, low, high = (100 * number for number in (gap.value, gap.low, gap.high))
+    return f"its confidence fits (difference {value:+.1f} points, {low:+.1f} to {high:+.1f})"

@@ -1,5 +1,7 @@
 """Exercise 2: how far one gets without a training example, and where it goes wrong."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from labkit.answers.mistakes import confident_mistakes, slice_accuracies, slice_table
@@ -25,6 +27,7 @@ SHOWN_CLASSES = 5  # where they are many
 SHOWN_SLICES = 5  # as many as the lab's own corpus has
 SHOWN_WORDINGS = 5  # best and worst
 BEYOND_DOUBT = 0.001  # a p-value
+ONE_WAY = 2 / 3  # of all errors
 
 
 def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, seed: int) -> Answer:
@@ -65,7 +68,7 @@ def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, s
     ]
     sentence = (
         _found(posts, best, by_wording)
-        + _heads(heads, luck)
+        + _heads(heads, luck, "trained_nli" in evaluations)
         + _read(len(zero_shot.asked), len(posts.test))
         + _slices(slices)
     )
@@ -112,14 +115,27 @@ def _found(posts: Posts, best: Method, by_wording: np.ndarray) -> str:
     name = _short_name(best)
     return (
         f"{name[0].upper()}{name[1:]} gets {percent_interval(best.accuracy)}; it is wrong on "
-        f"{by_class} posts{worst}. It depends on the wording: over {len(by_wording)} wordings of the "
-        f"labels label similarity gets from {percent(by_wording.min())} to "
-        f"{percent(by_wording.max())}. "
+        f"{by_class} posts{worst}.{_one_way(truth, best.predicted, labels)} It depends on the "
+        f"wording: over {len(by_wording)} wordings of the labels label similarity gets from "
+        f"{percent(by_wording.min())} to {percent(by_wording.max())}. "
     )
 
 
-def _heads(heads: Draws, luck: float) -> str:
-    """What one untrained head is worth."""
+def _one_way(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> str:
+    """That most errors are posts of one class taken for one other; empty where they are not."""
+    counts = confusion(truth, predicted, len(labels))
+    np.fill_diagonal(counts, 0)
+    own, other = divmod(int(counts.argmax()), len(labels))
+    if counts[own, other] < max(ONE_WAY * counts.sum(), 1):
+        return ""
+    return (
+        f" Most errors go one way: {counts[own, other]} of {counts.sum()} are {labels[own]} posts "
+        f"taken for {labels[other]}."
+    )
+
+
+def _heads(heads: Draws, luck: float, trained: bool) -> str:
+    """What one untrained head is worth, and which number to read where no head is trained."""
     found = heads.accuracies
     said = (
         f"The pipeline on the base checkpoint has an untrained NLI head: {len(found)} random heads "
@@ -127,8 +143,11 @@ def _heads(heads: Draws, luck: float) -> str:
         f"{percent(found.max())}"
     )
     if luck < BEYOND_DOUBT:
-        return f"{said}, so the accuracy of a single one is luck."
-    return f"{said}; on these posts that is no more than the draw of the posts explains."
+        said += ", so the accuracy of a single one is luck."
+    else:
+        said += "; on these posts that is no more than chance explains."
+    guessing = " No trained NLI head is at hand here, so the number to read is label similarity's."
+    return said if trained else said + guessing
 
 
 def _read(asked: int, posts: int) -> str:

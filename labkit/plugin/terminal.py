@@ -213,8 +213,9 @@ def closing_lines(session: LabSession) -> Iterator[Line]:
 def _in_full(number: int, question: str, sentence: str) -> Iterator[Line]:
     for line in _wrap(f"{number}. {question}", "   "):
         yield line, {"bold": True}
-    for line in _wrap(f"   {sentence}", "   "):
-        yield line, {}
+    for paragraph in sentence.split("\n\n"):
+        for line in _wrap(f"   {paragraph}", "   "):
+            yield line, {}
 
 
 def _side_by_side(

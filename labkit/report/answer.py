@@ -14,7 +14,8 @@ from labkit.report.blocks import Block
 class Answer:
     """The answer to one exercise.
 
-    `headline` is the answer in at most 60 characters, `sentence` in full. `values` are the
+    `headline` is the answer in at most 60 characters, `sentence` in full: one paragraph or several,
+    with a blank line between two, the result first. `values` are the
     measured numbers by name; an interval adds `<name>_low` and `<name>_high`.
     `gates` are those of the run, with the values measured for them.
     """

@@ -86,12 +86,16 @@ class Planes:
 
 @dataclass(frozen=True)
 class Mistake:
-    """A post that was got wrong: true and predicted label, and how sure the method was."""
+    """A post that was got wrong: true and predicted label, and how sure the method was.
+
+    `closeness` is shown in place of the confidence, of a method that has no probabilities.
+    """
 
     text: str
     truth: str
     predicted: str
     confidence: float
+    closeness: str = ""
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from markupsafe import Markup
 
 from labkit.exercises import Exercise, stage_words
 from labkit.plumbing.files import write_files
+from labkit.plumbing.hardware import describe_machine
 from labkit.plumbing.progress import duration
 from labkit.profiles import PROFILES
 from labkit.report.blocks import MOST_NAMED, Listing
@@ -109,9 +110,16 @@ def facts(session: "LabSession") -> dict[str, str]:
         "base model": session.config.base_model.source,
         "data": session.config.data.name,
         "date": moment(time.time()),
-        "numbers": computed(session),
         "commit": session.commit or "not in a checkout",
+        "machine": machine(),
+        "numbers": computed(session),
     }
+
+
+def machine() -> str:
+    """The machine that wrote the report."""
+    found = describe_machine()
+    return f"{found['cores']} × {found['processor']}, {found['memory_gib']:.0f} GiB"
 
 
 def moment(seconds: float) -> str:
@@ -150,14 +158,16 @@ def labels(session: "LabSession") -> tuple[str, ...]:
     return asked_for or (session.lab.posts.labels if session.answers else ())
 
 
-def tries(exercise: Exercise, labels: tuple[str, ...]) -> list[tuple[str, str, str]]:
+def tries(
+    exercise: Exercise, labels: tuple[str, ...], model: Path = Path("reports/model")
+) -> list[tuple[str, str, str]]:
     """Commands to try with what to predict and where to look; of those that name classes, none
-    where the classes are not known."""
+    where the classes are not known. `model` is the folder of the fine-tuned model."""
     named = dict(zip(("first", "second"), map(shlex.quote, labels), strict=False))
     return [
-        (one.command.format(**named), one.predict, one.look)
+        (one.command.format(**named, model=shlex.quote(shown(model))), one.predict, one.look)
         for one in exercise.tries
-        if "{" not in one.command or len(named) == 2
+        if "{first}" not in one.command or len(named) == 2
     ]
 
 
@@ -195,7 +205,9 @@ def page(session: "LabSession", facts: Mapping[str, str]) -> str:
             exercises=session.registry.exercises,
             story=story(session.values),
             lessons=lessons(session),
-            tries=lambda exercise: tries(exercise, labels(session)),
+            tries=lambda exercise: tries(exercise, labels(session), session.model),
+            computing=duration(sum(stage.seconds for stage in session.stages.values())),
+            page=shown(session.page),
             terms=terms(),
             next_command=next_command(session),
             own_options=own_options(session),

@@ -8,15 +8,19 @@ from labkit.plumbing.progress import duration
 from labkit.report.wording import percent
 
 MEGABYTE = 1e6
+BEFORE = {"majority": "always guessing the most frequent class"}  # where no zero-shot beats it
 
 
 @dataclass(frozen=True)
 class Story:
-    """Two accuracies as text, `gain` in a sentence, and what it cost in another."""
+    """Two accuracies as text, and in sentences: what they are, the gain, whom it was won against,
+    and what it cost."""
 
     before: str
     after: str
+    ends: str
     gain: str
+    rivals: str
     cost: str
 
 
@@ -25,6 +29,7 @@ def story(values: Mapping[str, Mapping[str, Any]]) -> Story | None:
     after = values.get("fine_tune")
     if not values.get("zero_shot") or not after:
         return None
+    over = after.get("margin_over", "")
     margin, low, high = (100 * after[f"margin{end}"] for end in ("", "_low", "_high"))
     more = "more" if margin >= 0 else "fewer"
     ends = sorted((abs(low), abs(high))) if low * high > 0 else (low, high)
@@ -32,8 +37,41 @@ def story(values: Mapping[str, Mapping[str, Any]]) -> Story | None:
     return Story(
         percent(after["fine_tuned_accuracy"] - after["margin"]),  # of the best without examples
         percent(after["fine_tuned_accuracy"]),
+        f"of the test posts are right: {BEFORE.get(over, 'best zero-shot')}, then fine-tuned",
         gain,
+        chosen_wording(values["zero_shot"], over) + without_training(values),
         cost(values.get("training_data", {}), after, values.get("save_and_track", {})),
+    )
+
+
+def chosen_wording(zero_shot: Mapping[str, Any], over: str) -> str:
+    """How generous the opponent is, where it is the best of many wordings; else empty."""
+    if over != "best_wording" or "label_similarity_accuracy" not in zero_shot:
+        return ""
+    return (
+        f"{percent(zero_shot['best_wording_accuracy'])} is the best of {zero_shot['wordings']} "
+        "wordings, picked on these same posts; the default wording gets "
+        f"{percent(zero_shot['label_similarity_accuracy'])}. "
+    )
+
+
+def without_training(values: Mapping[str, Mapping[str, Any]]) -> str:
+    """What the same labels give where no network is trained, as far as that was measured."""
+    compared = values.get("compare", {})
+    if not {"embedding_logistic_accuracy", "probe_margin"} <= compared.keys():
+        return ""
+    posts = values.get("training_data", {}).get("train_posts")
+    labels = f"The same {posts} labels" if posts else "The same labels"
+    margin, low, high = (100 * compared[f"probe_margin{end}"] for end in ("", "_low", "_high"))
+    if low > 0:
+        more = f"fine-tuning adds {margin:.1f} points"
+    elif high < 0:
+        more = f"fine-tuning loses {-margin:.1f} points"
+    else:
+        more = f"fine-tuning differs by {margin:+.1f} points, no more than chance explains"
+    return (
+        f"{labels} without training the network (logistic regression): "
+        f"{percent(compared['embedding_logistic_accuracy'])}; {more}. "
     )
 
 

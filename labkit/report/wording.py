@@ -20,3 +20,8 @@ def percent_interval(estimate: Estimate | Range) -> str:
     ends = f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
     draws = "draws from " if isinstance(estimate, Range) else ""
     return f"{percent(estimate.value)} ({draws}{ends})"
+
+
+def paragraphs(*parts: str) -> str:
+    """An answer of several paragraphs, with a blank line between two; empty ones are left out."""
+    return "\n\n".join(part.strip() for part in parts if part.strip())

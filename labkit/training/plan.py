@@ -71,17 +71,21 @@ def by_rule(recipe: Recipe, width: int, posts: int, classes: int) -> Plan:
     rate, epochs = recipe.learning_rate, recipe.epochs
     wanted, per_epoch = STEPS_PER_CLASS * classes, math.ceil(posts / recipe.batch_size)
     if epochs is None:
-        epochs = min(max(math.ceil(wanted / per_epoch), LEAST), MOST)
+        enough = math.ceil(wanted / per_epoch)
+        epochs = min(max(enough, LEAST), MOST)
+        end = ", the least" if enough < LEAST else ", the most" if enough > MOST else ""
         reasons.append(
-            f"{classes} classes want {wanted} steps and an epoch has {per_epoch}, so {epochs} "
-            "epochs"
+            f"{wanted} steps for {classes} classes; {posts} posts / {recipe.batch_size} = {per_epoch} "
+            f"steps an epoch, so {epochs} epochs{end}"
         )
     if rate is None:
         faster = min(max(wanted / (epochs * per_epoch), 1.0), FASTER)
         rate = float(f"{faster * BERT_RATE * BERT_WIDTH / width:.2g}")
         higher = f", {faster:.1f} times it for too few steps" if faster > 1 else ""
-        reasons.append(f"a rate of {rate:.2g} for a model {width} wide{higher}")
-    why = f"By the lab's rule: {'; '.join(reasons)}." if reasons else "Rate and epochs were given."
+        reasons.append(f"a rate of {rate:.2g} for embeddings of {width} numbers{higher}")
+    why = (
+        f"The lab's rule gives {'; '.join(reasons)}." if reasons else "Rate and epochs were given."
+    )
     return Plan(replace(recipe, learning_rate=rate, epochs=epochs), why)
 
 

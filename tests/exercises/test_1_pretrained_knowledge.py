@@ -1,14 +1,15 @@
 """Exercise 1: what a pre-trained model already knows.
 
 What you see: The model turns a sentence into a list of numbers, its embedding. The hidden states
-of the tokens are averaged (mean pooling) and scaled to length 1. The cosine of the angle between
+of the tokens, one list of numbers for each, are averaged (mean pooling) and scaled to length 1. The cosine of the angle between
 two embeddings says how alike the model finds the sentences: 1 is the same direction, 0 has
 nothing in common.
 
 What the model was trained for depends on the profile. DistilBERT (`distilbert`) learned to fill in
 masked words and was never told which sentences belong together. MiniLM (`embedded`) was also
 trained on pairs: two sentences that belong together were pulled close, all others pushed apart
-(contrastive training). Neither has seen the labels of this lab.
+(contrastive training). Its weights were copied into DistilBERT's layout, so one class of
+Transformers, DistilBertModel, loads both. Neither has seen the labels of this lab.
 
 Predict first: Of two sentences about one topic and two about different topics, how far apart will
 the mean cosines be: 0.02, 0.2 or 0.8? Then look:

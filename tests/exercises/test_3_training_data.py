@@ -1,6 +1,6 @@
 """Exercise 3: training data.
 
-What you see: Text goes into the model as numbers. The tokenizer splits a post into tokens, each
+What you see: Text goes into the model as numbers. The tokenizer cuts a post into tokens, each
 a row number in the model's vocabulary. Rare words fall into pieces marked ##. [CLS] stands first
 and [SEP] last. Posts of a batch must be equally long, so the shorter ones are filled up with [PAD],
 and the attention mask says what is a token (1) and what is padding (0). Posts longer than the limit
@@ -8,7 +8,7 @@ are cut.
 
 The posts are about baseball or about space, in three splits: `train` to learn from, `validation`
 to choose the epoch by, `test` to measure at the end. The `embedded` profile has the corpus written
-for this lab, split at random within each class; `distilbert` has two groups of 20 Newsgroups, whose
+for this lab, divided at random within each class; `distilbert` has two groups of 20 Newsgroups, whose
 test split is the data set's own and lies later in time. Empty and repeated posts are dropped and
 counted.
 

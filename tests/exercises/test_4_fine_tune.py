@@ -4,17 +4,17 @@ What you see: A head with one output for each class is put on the base model, an
 trained. A batch is a few posts that the model reads together (16 here). For each batch the loss
 says how surprised the model was by the true labels; `backward` finds for every weight the
 direction that lowers the loss, and the optimizer takes a step in it. The learning rate is the size
-of that step. An epoch is one pass over all train posts; the lab's own corpus gets three, more
-classes or fewer posts up to six (`labkit/training/plan.py` has the rule). The learning rate rises
+of that step. An epoch is one pass over all train posts; the lab's own corpus gets three, up to six
+with more classes or fewer posts (`labkit/training/plan.py` has the rule). The learning rate rises
 for the first tenth of the steps and then falls to 0. The epoch with the lowest validation loss is
 kept.
 
-Too small a rate or too few epochs: the loss stays where guessing is. Too large a rate: the loss
-jumps, and the model forgets what it knew. Too many epochs: the training loss goes on falling while
+Too small a rate or too few epochs: the loss stays where guessing is. Too large a rate: the first
+steps destroy what the model knew, and the loss jumps or stays at guessing. Too many epochs: the training loss goes on falling while
 the validation loss rises; the model learns its train posts by heart.
 
-Predict first: A new head knows nothing. What is its loss on two classes? After one step on one
-batch, is the loss on that very batch lower? Then look:
+Predict first: A new head knows nothing. What is its loss in the first step: 0, 0.7 or 2? And what is
+it in the last epoch? Then look:
 
     pytest -k fine_tune -v
 

@@ -9,11 +9,11 @@ dimensions. For each post: `own` is the mean distance to the posts of its own cl
 those of the nearest other class, and (other - own) / max(other, own) is its silhouette. 1 means
 tight, distant groups; 0 means that the classes overlap; below 0 a post is nearer to another class.
 
-t-SNE draws the same posts in a plane. It keeps neighbours together. Sizes of groups and distances
-between them mean little, so nothing is measured in the plane.
+t-SNE draws the same posts in a plane. It keeps neighbours together. Sizes of groups, distances
+between groups and directions mean little, so nothing is measured in the plane.
 
-Predict first: Fine-tuning raises the accuracy by some points. Will the silhouette reach 1? Will
-every post stand on its own side of the plane? Then look:
+Predict first: Fine-tuning raises the accuracy by some points. Will the silhouette reach 1, or come
+past 0.5? Will fine-tuning beat logistic regression on the frozen embeddings? Then look:
 
     pytest -k compare -v
 

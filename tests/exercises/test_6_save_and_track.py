@@ -6,7 +6,8 @@ the tokenizer, the configuration, a model card, and `lineage.json`: base model, 
 data, hyperparameters, packages, machine, metrics, and the SHA-256 of every file.
 
 A hash proves that a file is, byte for byte, the one that was recorded. It does not prove that the
-model is good, or that the record is true.
+model is good, or that the record is true: `lineage.json` lies beside the files, and whoever changes
+both can make them agree.
 
 Predict first: The model has learned from hundreds of posts. How much larger is it than the base
 model: 1 %, 10 % or twice as large? Then look:

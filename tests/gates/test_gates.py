@@ -218,7 +218,7 @@ def test_lab_gates_prints_the_table_and_runs_nothing(tmp_path):
         PYTHONPROFILEIMPORTTIME="1",
     )
     assert run.returncode == 0
-    assert run.stdout.startswith("Gates of profile embedded (asked for)\n1. How similar")
+    assert run.stdout.startswith("Gates of profile embedded (chosen by the user)\n1. How similar")
     assert "size_ratio <= 1.5" in " ".join(run.stdout.split())
     assert "| torch\n" not in run.stderr
     assert not (tmp_path / "reports").exists()

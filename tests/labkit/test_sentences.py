@@ -22,8 +22,10 @@ from labkit.answers import (
     verdicts,
     zero_shot,
 )
+from labkit.config import Recipe
 from labkit.data.posts import Cleaning, Posts
 from labkit.data.probes import Probes
+from labkit.evaluation.comparison import Paired
 from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.metrics import evaluate, evaluate_all
@@ -31,10 +33,11 @@ from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.evaluation.separation import Separation, Separations
 from labkit.model.checkpoints import Checkpoint
 from labkit.model.predictions import BySplit, Predictions, Reseeded
-from labkit.report.plots import methods
+from labkit.report.plots import learning_rates, methods
 from labkit.report.plots.style import Figure
 from labkit.report.wording import with_interval
-from labkit.training.history import FineTuned
+from labkit.training.history import Epoch, FineTuned, History, Sweep, Trial
+from labkit.training.plan import Plan
 
 SIZE, HARD = 200, 40  # test posts, and those of the slice `hard`, which come first
 WORDINGS = (("one",), ("two",), ("three",))
@@ -92,9 +95,10 @@ def build(classes: int, slices: bool, wrong: Mapping[str, Any], asked: int = SIZ
 
 @pytest.fixture(autouse=True)
 def nothing_drawn(monkeypatch):
-    monkeypatch.setattr(
-        methods, "figure_of", lambda canvas, title, alt, *how: Figure(title, alt, "")
-    )
+    for plots in (methods, learning_rates):
+        monkeypatch.setattr(
+            plots, "figure_of", lambda canvas, title, alt, how="": Figure(title, alt, "", how)
+        )
 
 
 def fine_tuned_sentence(world: World) -> str:
@@ -149,7 +153,7 @@ def test_exercise_4_says_who_is_better_and_by_what(case, slices, classes):
     assert f"Fine-tuning reached {right:.1f} %" in said
     verdict = {
         "wins": r"25\.0 points \(\S+ to \S+\) better than zero-shot",
-        "ties": r"right 0\.0 points .* no more than the draw of the posts explains",
+        "ties": r"right 0\.0 points .* no more than chance explains",
         "loses": r"25\.0 points \(\S+ to \S+\) worse than zero-shot",
     }
     assert re.search(verdict[case], said), said
@@ -161,7 +165,9 @@ def test_exercise_4_says_who_is_better_and_by_what(case, slices, classes):
 def test_exercise_4_tells_the_accuracy_as_the_mixture_that_it_is(classes):
     """All ten errors are in the slice, on which label similarity gets nothing right."""
     said = fine_tuned_sentence(build(classes, True, CASES["wins"]))
-    assert re.search(r"a mixture: 75\.0 % .* on the 40 posts of the slice hard, 100\.0 %", said)
+    assert re.search(
+        r"hides a difference: 75\.0 % .* on the 40 posts of the slice hard, 100\.0 %", said
+    )
     assert "10 of the 10 errors are in that slice" in said
     assert "There label similarity is right on 0.0 %" in said
     assert f"the most frequent class on {100 / classes:.1f} %" in said
@@ -188,20 +194,22 @@ def test_exercise_5_says_whether_fine_tuning_paid(case, slices, classes):
     said = compared_sentence(build(classes, slices, CASES[case]))
     verdict = {
         "wins": r"Fine-tuning pays here: .* 15\.0 points \(\S+ to \S+\) better than logistic",
-        "ties": r"does not pay here: .* right 0\.0 points .* \(1 posts .* against 1,",
+        "ties": r"does not pay here: .* right 0\.0 points .* 1 post only fine-tuning got right, 1 only",
         "loses": r"does not pay here: .* 25\.0 points \(\S+ to \S+\) worse than logistic",
     }
     assert re.search(verdict[case], said), said
     assert ("Better than the fine-tuned model on these posts" in said) == (case == "loses")
-    assert ("By slice" in said) == slices
-    assert "never says" not in said
+    assert ("on hard posts" in said.lower()) == slices
+    assert "never predicts" not in said
+    assert "-0.0" not in said
+    assert len(said.split("\n\n")) == 3
 
 
 def test_exercise_5_names_the_classes_that_are_never_said():
     truth = np.arange(SIZE) % 5
     wrong = {"tuned": np.flatnonzero(truth == 3), "probe": range(60), "zero_shot": range(60)}
     said = compared_sentence(build(5, False, wrong))
-    assert "It never says class 3: of 5 classes 1 got no post." in said
+    assert "It never predicts class 3: of 5 classes 1 got no post." in said
 
 
 def test_exercise_5_says_where_accuracy_and_macro_f1_disagree():
@@ -225,7 +233,7 @@ def test_exercise_5_says_where_accuracy_and_macro_f1_disagree():
     ("ends", "words"),
     [
         ((0.1, 0.2, 0.3), "a gain of 0.20 (0.10 to 0.30)"),
-        ((-0.1, 0.0, 0.1), "no more than the draw of the posts explains"),
+        ((-0.1, 0.0, 0.1), "no more than chance explains"),
         ((-0.3, -0.2, -0.1), "a loss of 0.20 (0.10 to 0.30)"),
     ],
 )
@@ -235,14 +243,31 @@ def test_exercise_5_says_which_way_the_classes_moved(ends, words):
 
 def test_exercise_5_gives_each_silhouette_its_own_null():
     said = compared_sentence(build(2, False, CASES["wins"]), apart(0.1, 0.2, 0.3))
-    assert "0.100 (95 % of shuffled labels stay below 0.020, p = 0.005) before" in said
-    assert "0.300 (95 % of shuffled labels stay below 0.030, p = 0.005) after" in said
+    assert "below 0.020, so 0.100 is not luck (p = 0.005) before" in said
+    assert "below 0.030, so 0.300 is not luck (p = 0.005) after" in said
     unclear = compared_sentence(build(2, False, CASES["wins"]), apart(0.1, 0.2, 0.3, p=0.4))
-    assert "p = 0.4, so no clearer than luck" in unclear
+    assert "so 0.300 is no clearer than luck (p = 0.4) after" in unclear
+
+
+def test_exercise_5_says_what_its_silhouette_means():
+    said = compared_sentence(build(2, False, CASES["wins"]), apart(0.1, 0.2, 0.3))
+    assert "0.30 means that a post is on average about 30 % nearer to its own class" in said
+    mixed = compared_sentence(build(2, False, CASES["wins"]), apart(-0.3, -0.2, -0.1))
+    assert "-0.10 means that a post is on average no nearer to its own class" in mixed
 
 
 @pytest.mark.parametrize(
-    ("scale", "words"), [(1, "too unsure"), (20, "too sure"), (None, "as sure as it is right")]
+    ("p", "words"),
+    [(0.0031, "3 times"), (0.001, "once"), (1e-9, "less than once"), (1, "1000 times")],
+)
+def test_how_unevenly_the_posts_are_split_is_told_in_a_thousand(p, words):
+    said = verdicts.uneven(Paired("a", "b", 99, Estimate(0, 0, 0), 60, 31, p))
+    assert said.startswith("60 posts only fine-tuning got right, 31 only the other: ")
+    assert f"by chance {words} in 1000" in said
+
+
+@pytest.mark.parametrize(
+    ("scale", "words"), [(1, "not sure enough"), (20, "too sure"), (None, "its confidence fits")]
 )
 def test_exercise_5_says_in_which_direction_it_is_not_as_sure_as_right(scale, words):
     """30 of 200 wrong: 85 % right. The odds of an 85 % confidence are 17 to 3."""
@@ -276,11 +301,78 @@ def test_exercise_2_says_how_many_posts_the_entailment_methods_read():
 def test_heads_that_differ_by_no_more_than_the_posts_are_not_called_dice():
     world = build(2, False, CASES["wins"])
     said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
-    assert "that is no more than the draw of the posts explains" in said
+    assert "that is no more than chance explains" in said
+    assert "the number to read is label similarity's" in said  # no head was trained
+
+
+def test_exercise_2_says_where_most_errors_go_one_way():
+    truth = np.arange(SIZE) % 2
+    one_way = {**CASES["wins"], "zero_shot": np.flatnonzero(truth == 1)[:40]}
+    world = build(2, False, one_way)
+    said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
+    assert "Most errors go one way: 40 of 40 are class 1 posts taken for class 0." in said
+    world = build(2, False, CASES["wins"])
+    said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
+    assert "one way" not in said
+
+
+def trained(rates: Mapping[float, float], kept: int = 1, more: tuple[float, ...] = ()) -> Sweep:
+    """Small trainings with these validation losses by rate, on posts that guessing gets 0.69 on."""
+
+    def trial(rate: float, losses: tuple[float, ...]) -> Trial:
+        epochs = tuple(Epoch(i, 1 / i, loss, 0.9 - loss / 10) for i, loss in enumerate(losses, 1))
+        history = History(epochs, ((1, 0.7),), kept, 4, 1.0, False, "cpu")
+        return Trial(rate, 0, 99, history, np.full(8, losses[-1]), np.ones(8, bool))
+
+    trials = tuple(trial(rate, (loss,)) for rate, loss in rates.items())
+    return Sweep(trials, trial(0.1, more or (0.2,)), 0.1, 99, 48, 0.69)
+
+
+def plan(rate: float) -> Plan:
+    return Plan(Recipe(learning_rate=rate, epochs=3), "")
+
+
+def test_exercise_4_says_whether_another_rate_is_better_and_why_it_is_not_the_plans():
+    sweep = trained({0.03: 0.5, 0.1: 0.2, 0.3: 0.6})
+    said = fine_tune.about_rates(plan(0.05), sweep, 0.3, Estimate(-0.4, -0.5, -0.3))
+    assert "fewer steps, and so by the rule a larger rate" in said
+    assert "a rate three times smaller or larger is not better than 0.1 (beyond noise)" in said
+    said = fine_tune.about_rates(plan(0.1), sweep, 0.3, Estimate(0.4, 0.3, 0.5))
+    assert "larger rate" not in said
+    assert "a rate of 0.3 is better than 0.1: 0.40 nats less validation loss" in said
 
 
 @pytest.mark.parametrize(
-    ("within", "words"), [(0.9, "a gap of"), (0.0, "no more than the draw"), (-0.9, "wrong way")]
+    ("small", "large", "words"),
+    [
+        (0.69, 0.7, "both ends are no better than guessing (0.69)"),
+        (0.69, 0.3, "The smallest rate hardly moves"),
+        (0.3, float("nan"), "The largest rate destroys"),
+        (0.3, 0.3, "neither the smallest nor the largest"),
+    ],
+)
+def test_the_plot_of_rates_says_what_both_ends_came_to(small, large, words):
+    sweep = trained({0.01: small, 0.1: 0.2, 1.0: large})
+    by_rate, _ = learning_rates.learning_rates(sweep).figures
+    assert words in by_rate.how
+
+
+@pytest.mark.parametrize(
+    ("losses", "loss_says", "end"),
+    [
+        ((0.5, 0.3, 0.9), "from epoch 2 on the model learns its train posts by heart", "81.0"),
+        ((0.5, 0.3, 0.31), "it is not seen here", "86.9"),
+    ],
+)
+def test_the_plot_of_many_epochs_says_what_they_did(losses, loss_says, end):
+    long = trained({0.03: 0.5, 0.1: 0.2, 0.3: 0.6}, kept=2, more=losses)
+    by_loss, by_accuracy = learning_rates.many_epochs(long).figures
+    assert loss_says in by_loss.how
+    assert by_accuracy.how == f"87.0 % in the epoch that is kept, {end} % in the last."
+
+
+@pytest.mark.parametrize(
+    ("within", "words"), [(0.9, "a gap of"), (0.0, "no more than chance"), (-0.9, "wrong way")]
 )
 @pytest.mark.parametrize("curated", [True, False])
 @CLASSES
@@ -296,6 +388,7 @@ def test_exercise_1_says_whether_there_is_a_gap(within, words, curated, classes,
     world = build(classes, False, CASES["wins"])
     said = pretrained_knowledge.answer(world.posts, probes, 0).sentence
     assert words in said
+    assert re.search(r"For (all \d+|\d+ of \d+) sentences the nearest other sentence", said)
     assert ("paraphrase" in said) == curated
     assert "before any training" not in said
 

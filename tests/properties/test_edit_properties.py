@@ -101,11 +101,11 @@ def test_sentences_are_told_apart_by_their_marks():
 @pytest.mark.parametrize(
     ("before", "after", "shown"),
     [
-        ("the launch was late", "the lunch was late", "`launch` → `lunch`"),
-        ("at night", "at\u00a0night", "` ` → `\\u00a0`"),
-        ("the launch", "the l\u0430unch", "`launch` → `l\u0430unch` (U+0430)"),
-        ("one two", "one", "without ` two`"),
-        ("one", "one two", "with ` two`"),
+        ("the launch was late", "the lunch was late", "“launch” → “lunch”"),
+        ("at night", "at\u00a0night", "“ ” → “[U+00A0]”"),
+        ("the launch", "the l\u0430unch", "“launch” → “l[U+0430]unch”"),
+        ("one two", "one", "removed: “ two”"),
+        ("one", "one two", "added: “ two”"),
     ],
 )
 def test_a_difference_is_shown_word_by_word(before, after, shown):

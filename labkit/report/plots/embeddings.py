@@ -19,6 +19,8 @@ from labkit.report.plots.style import (
     name_classes,
 )
 
+HARDLY_APART = 0.1  # a silhouette
+
 
 @matplotlib.rc_context(STYLE)
 def similarity_heat_map(
@@ -103,11 +105,21 @@ def embedding_planes(
             for when in planes
         ),
         f"t-SNE of {len(points)} test posts{coloured}; the fine-tuned model is wrong on {wrong} of them.",
-        "Each mark is a post; posts that the model finds alike lie together. Distances between far "
-        "groups, and the directions, mean nothing. A ring marks a post that the fine-tuned model "
-        "gets wrong.",
+        "Each mark is a post; posts that the model finds alike lie together. Sizes of groups, distances "
+        "between groups and directions mean little. A ring marks a post that the fine-tuned model "
+        f"gets wrong.{looks_better(silhouettes)}",
         tuple(labels),
         placed,
+    )
+
+
+def looks_better(silhouettes: Mapping[str, float]) -> str:
+    """That groups may be seen where there hardly are any; empty where there are some."""
+    if silhouettes["before"] >= HARDLY_APART:
+        return ""
+    return (
+        f" Before, colours may lean apart although the silhouette is {silhouettes['before']:.2f}: the "
+        "picture can look better than the space is."
     )
 
 

@@ -8,10 +8,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from labkit.report.blocks import Figure, Panels
-from labkit.report.plots.style import BLUE, COLUMN, GREY, MUTED, STYLE, VERMILION, figure_of
-from labkit.training.history import LearningCurve, Sweep
+from labkit.report.plots.style import (
+    BLUE,
+    COLUMN,
+    GREY,
+    MUTED,
+    STYLE,
+    VERMILION,
+    figure_of,
+    legend_below,
+)
+from labkit.training.history import NO_BETTER, LearningCurve, Sweep
 
-RATE_STYLES = (":", "--", "-", "-", "--", ":")  # below and above the recipe's rate alike
+RISEN = 0.05  # nats above its lowest: a loss that rises again
+RATE_STYLES = {-3: ":", -2: "--", -1: "-", 0: "-", 1: "--", 2: ":"}  # by steps from the recipe's
 
 
 @matplotlib.rc_context(STYLE)
@@ -31,13 +41,13 @@ def _by_rate(sweep: Sweep) -> Figure:
         losses = [min(trial.loss, top) for trial in sweep.at(rate)]
         colour = VERMILION if rate == sweep.rate else BLUE
         axes.plot([rate] * len(losses), losses, "o", color=colour, ms=5, clip_on=False)
-    axes.axvline(sweep.rate, color=VERMILION, lw=1, ls="--", zorder=0)
-    axes.text(sweep.rate, 0, " the recipe's", color=VERMILION, va="bottom", ha="left")
+    axes.axvline(sweep.rate, color=VERMILION, lw=1, ls=":", zorder=0, label="the recipe's rate")
     _guessing(axes, sweep)
     axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss (nats)")
     axes.set_ylim(0, top * 1.02)
-    axes.set_xticks(sweep.rates, [f"{rate:.1g}" for rate in sweep.rates], fontsize=8)
+    axes.set_xticks(sweep.rates, [f"{rate:.2g}" for rate in sweep.rates], fontsize=8)
     axes.minorticks_off()
+    legend_below(canvas, axes)
     values = "; ".join(
         f"{rate:.2g}: {mean:.2f}" for rate, mean in zip(sweep.rates, means, strict=True)
     )
@@ -46,7 +56,7 @@ def _by_rate(sweep: Sweep) -> Figure:
         "Validation loss by learning rate",
         f"Validation loss at the kept epoch by learning rate, mean over the seeds: {values}. The "
         f"recipe's rate is {sweep.rate:.2g}; guessing has {sweep.guessing:.2f}.",
-        "Each dot is one training; lower is better. Too small a rate stays at guessing, too large a one leaves what was learned; the best lies between.",
+        f"Each dot is one training; lower is better. {_both_ends(sweep, means)}",
     )
 
 
@@ -54,20 +64,19 @@ def _by_epoch(sweep: Sweep) -> Figure:
     canvas = Canvas(figsize=(COLUMN, 3.0))
     axes = canvas.subplots()
     top = 1.6 * sweep.guessing
-    ends = []
-    for rate, line in zip(sweep.rates, RATE_STYLES, strict=True):
+    for place, rate in enumerate(sweep.rates):
+        line = RATE_STYLES[place - sweep.rates.index(sweep.rate)]
         history = sweep.at(rate)[0].history
         losses = [epoch.train_loss for epoch in history.epochs]
         own, below = rate == sweep.rate, rate < sweep.rate
         colour = VERMILION if own else GREY if below else BLUE
         shown = np.minimum(np.nan_to_num(losses, nan=top), top)
-        axes.plot(range(1, len(losses) + 1), shown, line, color=colour, lw=2.2 if own else 1.4)
-        ends.append((float(shown[-1]), f"{rate:.1g}", colour))
-    _name_ends(axes, ends, len(losses), top)
+        width, epochs = 2.2 if own else 1.4, range(1, len(losses) + 1)
+        axes.plot(epochs, shown, line, color=colour, lw=width, label=f"{rate:.2g}")
     _guessing(axes, sweep)
+    legend_below(canvas, axes, columns=4)
     axes.set(xlabel="epoch", ylabel="training loss (nats)", ylim=(0, top * 1.02))
     axes.set_xticks(range(1, len(losses) + 1))
-    axes.set_xlim(0.9, len(losses) + 0.22 * len(losses))
     values = "; ".join(
         f"{rate:.2g}: {sweep.at(rate)[0].history.epochs[-1].train_loss:.2f}" for rate in sweep.rates
     )
@@ -79,33 +88,23 @@ def _by_epoch(sweep: Sweep) -> Figure:
     )
 
 
-def _name_ends(axes: Axes, ends: list[tuple[float, str, str]], last: int, top: float) -> None:
-    """Each line's name at its end, moved up where it would cover the one below."""
-    place = -1.0
-    for y, name, colour in sorted(ends):
-        place = max(y, place + 0.075 * top)
-        axes.annotate(
-            name,
-            (last, place),
-            (5, 0),
-            textcoords="offset points",
-            color=colour,
-            va="center",
-            fontsize=9,
-        )
-
-
 def _guessing(axes: Axes, sweep: Sweep) -> None:
-    axes.axhline(sweep.guessing, color=MUTED, lw=1, ls="--", zorder=0)
-    axes.annotate(
-        "guessing",
-        (0, sweep.guessing),
-        (3, 2),
-        xycoords=("axes fraction", "data"),
-        textcoords="offset points",
-        color=MUTED,
-        fontsize=9,
-    )
+    axes.axhline(sweep.guessing, color=MUTED, lw=1, ls="--", zorder=0, label="guessing")
+
+
+def _both_ends(sweep: Sweep, means: Sequence[float]) -> str:
+    """What the smallest and the largest rate came to here: near guessing, or not."""
+    small, large = (not mean < NO_BETTER * sweep.guessing for mean in (means[0], means[-1]))
+    if small and large:
+        return (
+            f"Here both ends are no better than guessing ({sweep.guessing:.2f}): too small a rate hardly "
+            "moves, too large a one destroys what the model knew."
+        )
+    if small:
+        return "The smallest rate hardly moves from guessing; the largest still learns here."
+    if large:
+        return "The largest rate destroys what the model knew; the smallest already learns here."
+    return "Here neither the smallest nor the largest rate is as bad as guessing."
 
 
 @matplotlib.rc_context(STYLE)
@@ -123,28 +122,13 @@ def many_epochs(sweep: Sweep) -> Panels:
         (training, "training", BLUE),
         (validation, "validation", VERMILION),
     ):
-        axes.plot(epochs, losses, marker="o", ms=4, color=colour, lw=2)
-        axes.annotate(
-            name,
-            (epochs[-1], losses[-1]),
-            (-4, 7),
-            textcoords="offset points",
-            ha="right",
-            color=colour,
-        )
+        axes.plot(epochs, losses, marker="o", ms=4, color=colour, lw=2, label=name)
     other = second.subplots()
-    other.plot(epochs, accuracy, marker="o", ms=4, color=VERMILION, lw=2)
-    for each in (axes, other):
-        each.axvline(kept, color=MUTED, lw=1, ls="--", zorder=0)
-        each.annotate(
-            "kept",
-            (kept, 0.02),
-            (3, 0),
-            xycoords=("data", "axes fraction"),
-            textcoords="offset points",
-            color=MUTED,
-        )
+    other.plot(epochs, accuracy, marker="o", ms=4, color=VERMILION, lw=2, label="validation")
+    for each, figure in ((axes, first), (other, second)):
+        each.axvline(kept, color=MUTED, lw=1, ls="--", zorder=0, label="epoch kept")
         each.set_xlabel("epoch")
+        legend_below(figure, each)
     axes.set(ylabel="cross-entropy (nats)", ylim=(0, None))
     other.set(ylabel="validation accuracy (%)")
     title = f"{len(epochs)} epochs at {long.learning_rate:.2g}, on {long.posts} posts cut at {sweep.tokens} tokens"
@@ -157,18 +141,44 @@ def many_epochs(sweep: Sweep) -> Panels:
                 f"Training loss falls from {training[0]:.2f} to {training[-1]:.2f}. Validation loss "
                 f"is lowest in epoch {kept} with {min(validation):.2f} and ends at "
                 f"{validation[-1]:.2f}.",
-                "From where validation loss rises while training loss still falls, the model learns "
-                "its train posts by heart.",
+                _by_heart(training, validation, kept),
             ),
             figure_of(
                 second,
                 "Too many epochs: validation accuracy",
                 f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
-                "Accuracy may stay where it is while the loss rises: the model is as often right, "
-                "but too sure where it is wrong.",
+                _accuracy_then(accuracy, validation, kept),
             ),
         ),
     )
+
+
+def _rises(losses: Sequence[float]) -> bool:
+    return losses[-1] > min(losses) + RISEN
+
+
+def _by_heart(training: Sequence[float], validation: Sequence[float], kept: int) -> str:
+    """Whether the long training overfits, and from which epoch on."""
+    if _rises(validation) and training[-1] < training[0]:
+        return (
+            f"Validation loss is lowest in epoch {kept} ({min(validation):.2f}) and rises to "
+            f"{validation[-1]:.2f} while training loss falls to {training[-1]:.2f}: from epoch {kept} on "
+            "the model learns its train posts by heart."
+        )
+    return (
+        f"Validation loss ends at {validation[-1]:.2f} (lowest: {min(validation):.2f}), training loss at "
+        f"{training[-1]:.2f} (first: {training[0]:.2f}): it is not seen here that one rises while the "
+        "other falls, which would be learning by heart."
+    )
+
+
+def _accuracy_then(accuracy: Sequence[float], validation: Sequence[float], kept: int) -> str:
+    """What became of the accuracy (%) from the kept epoch to the last."""
+    then, end = accuracy[kept - 1], accuracy[-1]
+    said = f"{then:.1f} % in the epoch that is kept, {end:.1f} % in the last."
+    if _rises(validation) and end >= then:
+        said += " The loss rises all the same: the model is as often right, but too sure where it is wrong."
+    return said
 
 
 @matplotlib.rc_context(STYLE)
@@ -203,7 +213,7 @@ def posts_needed(curve: LearningCurve, tokens: int, posts: int, whole: Sequence[
     ticks = sorted({*curve.posts, posts})
     axes.set_xticks(ticks, [str(amount) for amount in ticks])
     axes.minorticks_off()
-    axes.legend(loc="best", fontsize=9)
+    legend_below(canvas, axes, columns=2)
     each = "; ".join(
         f"{amount} posts: {tuned:.0f}, {probe:.0f} and {words:.0f} %"
         for amount, tuned, probe, words in zip(

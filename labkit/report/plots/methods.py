@@ -35,7 +35,7 @@ def comparison(evaluations: Sequence[Evaluation | Draws]) -> Figure:
         axes.text(103, row, f"{100 * estimate.value:.1f} %", va="center", color=colour)
     axes.set(xlim=(0, 101), ylim=(-0.5, len(ranked) - 0.2), yticks=[])
     axes.spines.left.set_visible(False)
-    axes.set_xlabel("accuracy on the test posts (%); 95 % interval, or draws")
+    axes.set_xlabel("accuracy (%)")
     axes.grid(axis="x", color=GRID, lw=0.6)
     axes.set_axisbelow(True)
     words = ", ".join(f"{e.name} {100 * e.accuracy.value:.1f} %" for e in reversed(ranked))
@@ -43,9 +43,8 @@ def comparison(evaluations: Sequence[Evaluation | Draws]) -> Figure:
         canvas,
         "Every method on the same posts",
         f"Accuracy by method: {words}.",
-        "A dot is the share of test posts that a method gets right. The line is its 95 % interval: "
-        "for this very model other test posts of the same kind would hardly give a number outside "
-        "it, another seed may. Where there are ticks in place of a line, each is one random draw.",
+        "A dot is the share of test posts that a method gets right, the line its 95 % interval: of 100 "
+        "such intervals about 95 hold the true value. Short strokes are single draws.",
     )
 
 
@@ -80,7 +79,7 @@ def random_heads(accuracies: np.ndarray, reference: float) -> Figure:
     axes.set_xlabel("accuracy of one untrained head (%)")
     return figure_of(
         canvas,
-        "One random head after the other",
+        f"{len(accuracies)} random heads: accuracy of each",
         f"Accuracy of {len(accuracies)} untrained heads: from {100 * accuracies.min():.0f} % to "
         f"{100 * accuracies.max():.0f} %, mean {mean:.0f} %.",
         "Each dot is one untrained head; its height has no meaning. How far the dots lie apart is "

@@ -73,6 +73,20 @@ def name_classes(axes: Axes, labels: Sequence[str], at: Sequence[float]) -> None
     axes.tick_params(length=0)
 
 
+def legend_below(canvas: Canvas, axes: Axes, columns: int = 3) -> None:
+    """The names of the lines under the plot, where they cover none of them."""
+    handles, names = axes.get_legend_handles_labels()
+    canvas.legend(
+        handles,
+        names,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=9,
+        handlelength=1.7,
+        columnspacing=1.2,
+    )
+
+
 def short_names(labels: Sequence[str]) -> list[str]:
     """The labels in at most `LABEL_LENGTH` characters, all different.
 

@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure as Canvas
 
 from labkit.report.blocks import Figure, Panels
-from labkit.report.plots.style import BLUE, COLUMN, STYLE, VERMILION, figure_of
+from labkit.report.plots.style import BLUE, COLUMN, STYLE, VERMILION, figure_of, legend_below
 from labkit.training.history import History
 
 
@@ -22,23 +22,13 @@ def _losses(history: History) -> Figure:
     canvas = Canvas(figsize=(COLUMN, 3.0))
     axes = canvas.subplots()
     at = steps[:, 0] / history.steps * len(epochs)
-    axes.plot(at, steps[:, 1], color=BLUE, alpha=0.25, lw=1)
+    axes.plot(at, steps[:, 1], color=BLUE, alpha=0.25, lw=1, label="each step")
     smooth = _running_mean(steps[:, 1], max(1, len(steps) // 20))
-    axes.plot(at, smooth, color=BLUE, lw=2)
-    axes.plot(epochs, validation, color=VERMILION, marker="o", lw=2)
-    above = validation[-1] >= smooth[-1]  # the two names stand on different sides of their ends
-    ends = ((validation[-1], "validation", VERMILION), (float(smooth[-1]), "training", BLUE))
-    for (y, name, colour), up in zip(ends, (above, not above), strict=True):
-        axes.annotate(
-            name,
-            (len(epochs), y),
-            (6, 1 if up else -1),
-            textcoords="offset points",
-            va="bottom" if up else "top",
-            color=colour,
-        )
+    axes.plot(at, smooth, color=BLUE, lw=2, label="training, mean")
+    axes.plot(epochs, validation, color=VERMILION, marker="o", lw=2, label="validation")
     axes.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, None), xticks=epochs)
-    axes.set_xlim(0, len(epochs) * 1.28)
+    axes.set_xlim(0, len(epochs) * 1.03)
+    legend_below(canvas, axes)
     return figure_of(
         canvas,
         "Loss: each step, its running mean, and validation",

@@ -83,7 +83,8 @@
     function nearest(svg, p, event) {
       const box = svg.getBoundingClientRect();
       const scale = svg.viewBox.baseVal.width / box.width;
-      const [x, y] = [(event.clientX - box.left) * scale, (event.clientY - box.top) * scale];
+      const x = (event.clientX - box.left) * scale;
+      const y = svg.viewBox.baseVal.y + (event.clientY - box.top) * scale;
       let [best, least] = [-1, 24];
       marks[p].forEach((mark, i) => {
         const [u, v] = place(mark);
