@@ -287,10 +287,9 @@ def reload_difference(
     saved_model: Path, fine_tuned: FineTuned, tokens: Tokens, hardware: Hardware
 ) -> float:
     """Largest difference of a validation logit, before saving against read back from disk."""
-    from labkit.model.encoding import classify_tokens
+    from labkit.model.encoding import difference
 
-    read_back = classify_tokens(saved_model, tokens.validation, hardware).logits
-    return float(abs(read_back - fine_tuned.validation_logits).max())
+    return difference(saved_model, tokens.validation, fine_tuned.validation_logits, hardware)
 
 
 GRAPH = graph_of(sources) | graph_of(sys.modules[__name__])

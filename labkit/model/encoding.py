@@ -105,6 +105,13 @@ def classify_tokens(folder: Path, posts: datasets.Dataset, hardware: Hardware) -
     return classify(model, id_rows(posts))
 
 
+def difference(
+    folder: Path, posts: datasets.Dataset, logits: np.ndarray, hardware: Hardware
+) -> float:
+    """The largest difference of a logit of the classifier in `folder` from `logits` (posts, classes)."""
+    return float(abs(classify_tokens(folder, posts, hardware).logits - logits).max())
+
+
 def classify_splits(
     folder: Path, tokens: Tokens, hardware: Hardware, report: Report = ignore
 ) -> Predictions:
