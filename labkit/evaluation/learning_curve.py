@@ -11,10 +11,9 @@ import numpy as np
 from labkit.evaluation.baselines import embedding_logistic, tfidf_logistic
 from labkit.model.encoding import reader
 from labkit.plumbing.runner import Call
-from labkit.training.classifier import trainer
 from labkit.training.history import LearningCurve, Start, Sweep
 from labkit.training.plan import Plan
-from labkit.training.sweep import POSTS, SEEDS, part, small, trial
+from labkit.training.sweep import POSTS, SEEDS, part, small, trials
 
 AMOUNTS = (30, 60, 240)  # posts, besides those of the sweep
 REPEATED = 60  # the amount that is trained with every seed, as that of the sweep is
@@ -27,10 +26,10 @@ def learning_curve(
     posts, as far as there are twice as many; None where nothing is trained."""
     if not (start and plan and sweep):
         return None
-    tokens, train = start.tokens, trainer(start, call)
+    tokens = start.tokens
     read = reader(start.base, start.hardware)
     validation = part(tokens.validation, POSTS, split_seed)
-    trials = list(sweep.at(sweep.rate))
+    asked = []
     amounts = {sweep.posts: part(tokens.train, POSTS, split_seed)}
     for amount in AMOUNTS:
         if 2 * amount > len(tokens.train) or amount == sweep.posts:
@@ -39,8 +38,8 @@ def learning_curve(
         for seed in range(
             plan.recipe.seed, plan.recipe.seed + (SEEDS if amount == REPEATED else 1)
         ):
-            short = replace(small(start, plan, amount), seed=seed)
-            trials.append(trial(train, posts, validation, short))
+            asked.append((posts, replace(small(start, plan, amount), seed=seed)))
+    found = (*sweep.at(sweep.rate), *trials(start, asked, validation, call))
     truth = np.asarray(validation["label"])
     ids = {amount: list(posts["input_ids"]) for amount, posts in amounts.items()}
     seen = list(validation["input_ids"])
@@ -50,6 +49,6 @@ def learning_curve(
         labels = np.asarray(amounts[amount]["label"])
         by_words = tfidf_logistic(read.texts(ids[amount]), labels, words)
         by_vectors = embedding_logistic(read.embed(ids[amount]), labels, vectors)
-        scores.append([np.mean(found.argmax(axis=1) == truth) for found in (by_words, by_vectors)])
+        scores.append([np.mean(one.argmax(axis=1) == truth) for one in (by_words, by_vectors)])
     tfidf, probe = np.array(scores).T
-    return LearningCurve(tuple(trials), tuple(sorted(amounts)), tfidf, probe, len(validation))
+    return LearningCurve(found, tuple(sorted(amounts)), tfidf, probe, len(validation))

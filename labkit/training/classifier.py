@@ -15,6 +15,7 @@ from labkit.model.checkpoints import WEIGHTS, Checkpoint, load_classifier
 from labkit.model.encoding import classify, classify_tokens
 from labkit.plumbing import processes
 from labkit.plumbing.hardware import Hardware, torch_device
+from labkit.plumbing.progress import Report
 from labkit.plumbing.runner import Call
 from labkit.training.fast.speed import speed_of
 from labkit.training.fine_tune import fine_tune
@@ -74,9 +75,12 @@ def new_classifier(
         return fine_tune(model, tokenizer, train, validation, recipe, speed, scratch, **options)
 
 
-def trainer(start: Start, call: Call) -> Train:
-    """A training of a new classifier, as a function of train and validation posts and recipe."""
-    return partial(new_classifier, start, call.scratch, report=call.report)
+def trainer(start: Start, call: Call, report: Report | None = None) -> Train:
+    """A training of a new classifier, as a function of train and validation posts and recipe.
+
+    How far it is goes to `report`, else to that of `call`.
+    """
+    return partial(new_classifier, start, call.scratch, report=report or call.report)
 
 
 def take(given: Checkpoint, tokens: Tokens, hardware: Hardware, folder: Path) -> FineTuned:

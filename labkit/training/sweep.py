@@ -1,11 +1,12 @@
 """What learning rate, epochs and seed do to quality: small trainings on a part of the posts.
 
-All are compared on the same validation posts. A last pair with the same seed says whether a
+All are compared on the same validation posts, and run side by side where there are cores. A last pair with the same seed says whether a
 training can be repeated bit for bit.
 """
 
 import gc
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import datasets
@@ -19,8 +20,10 @@ from labkit.data.tokens import cut
 from labkit.model.checkpoints import WEIGHTS
 from labkit.model.encoding import classify
 from labkit.plumbing.digests import file_digest
+from labkit.plumbing.progress import ignore
 from labkit.plumbing.runner import Call
 from labkit.training.classifier import trainer
+from labkit.training.fast.side_by_side import alone, side_by_side
 from labkit.training.history import Repeatability, Start, Sweep, Train, Trial
 from labkit.training.plan import FASTER, Plan
 
@@ -76,23 +79,40 @@ def small(start: Start, plan: Plan, posts: int) -> Recipe:
     return replace(plan.recipe, epochs=EPOCHS, learning_rate=min(rate, 1.0))
 
 
+def trials(
+    start: Start,
+    asked: Sequence[tuple[datasets.Dataset, Recipe]],
+    validation: datasets.Dataset,
+    call: Call,
+) -> list[Trial]:
+    """A small training on the posts and by the recipe of each pair, side by side, in their order."""
+    train = trainer(replace(start, hardware=alone(start.hardware)), call, ignore)
+
+    def one(pair: tuple[datasets.Dataset, Recipe]) -> Trial:
+        posts, recipe = pair
+        return trial(train, posts, validation, recipe)
+
+    return side_by_side(one, asked, start.hardware, call.report)
+
+
 def sweep(start: Start, plan: Plan, split_seed: int, call: Call) -> Sweep:
     """Every rate once, the recipe's and its neighbours with every seed, and one for long."""
-    train = trainer(start, call)
     posts = part(start.tokens.train, POSTS, split_seed)
     validation = part(start.tokens.validation, POSTS, split_seed)
     recipe = small(start, plan, len(posts))
     assert recipe.learning_rate is not None
-    rate, trials = recipe.learning_rate, []
-    for step, seeds in STEPS.items():
-        if step * rate > 1:  # no rate that may be
-            continue
-        for seed in range(recipe.seed, recipe.seed + seeds):
-            changed = replace(recipe, learning_rate=step * rate, seed=seed)
-            trials.append(trial(train, posts, validation, changed))
-    long = trial(train, posts, validation, replace(recipe, epochs=LONG))
+    rate = recipe.learning_rate
+    recipes = [
+        replace(recipe, learning_rate=step * rate, seed=seed)
+        for step, seeds in STEPS.items()
+        if step * rate <= 1  # a rate that may be
+        for seed in range(recipe.seed, recipe.seed + seeds)
+    ]
+    # The longest first, so that no core is left to wait for it.
+    asked = [replace(recipe, epochs=LONG), *recipes]
+    long, *short = trials(start, [(posts, one) for one in asked], validation, call)
     shares = np.unique(posts["label"], return_counts=True)[1] / len(posts)
-    return Sweep(tuple(trials), long, rate, len(posts), TOKENS, float(entropy(shares)))
+    return Sweep(tuple(short), long, rate, len(posts), TOKENS, float(entropy(shares)))
 
 
 def repeat(start: Start, plan: Plan, split_seed: int, call: Call) -> Repeatability | None:
