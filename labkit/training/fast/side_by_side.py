@@ -1,8 +1,8 @@
 """Small trainings side by side, one for each core, where two cores would share one badly.
 
-A step on a few short posts is made of pieces too small for several threads: two made it a quarter to
-a third faster only, see docs/performance.md. Each training has one thread whether others run or not,
-so what comes out does not depend on how many run at once.
+A step on a few short posts is made of pieces too small for several threads: with two it takes three
+quarters of the time, not half (docs/performance.md). Each training has one thread whether others run
+or not, so what comes out does not depend on how many run at once.
 """
 
 import ctypes
@@ -21,7 +21,7 @@ from labkit.errors import LabError
 from labkit.plumbing.hardware import Hardware
 from labkit.plumbing.progress import Report
 
-MOST = 4  # at once: each takes memory of its own
+MOST = 4  # at once: each takes some 250 MB of its own
 PR_SET_PDEATHSIG = 1  # of Linux's prctl.h
 
 Item = TypeVar("Item")
