@@ -24,17 +24,14 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32", "LRU_CACHE_CAPACITY": "32"}
+MANY_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024", "LRU_CACHE_CAPACITY": "1024"}
 
 
-def whole_parts(speed: Any) -> Any:
-    """Equal parts of eight posts by the Trainer's own accumulation, each padded to its longest."""
-    from labkit.training.fast.sampler import ByLengthTrainer
-
-    share = speed.arguments["per_device_train_batch_size"]
-    part = 8 if share % 8 == 0 else share
-    halves = {"per_device_train_batch_size": part, "gradient_accumulation_steps": share // part}
-    return replace(speed, trainer=ByLengthTrainer, arguments=speed.arguments | halves)
+def whole_batch(speed: Any) -> Any:
+    """All posts of a batch at once."""
+    part, parts = "per_device_train_batch_size", "gradient_accumulation_steps"
+    whole = speed.arguments[part] * speed.arguments[parts]
+    return replace(speed, arguments=speed.arguments | {part: whole, parts: 1})
 
 
 def whole_table(speed: Any) -> Any:
@@ -47,13 +44,11 @@ def whole_table(speed: Any) -> Any:
 # Each switch turned off, in the settings of a training.
 OFF: dict[str, Callable[[Any], Any]] = {
     "all on": lambda speed: speed,
-    "parts by tokens": whole_parts,
-    "widths": lambda speed: replace(speed, multiple=None),
+    "parts": whole_batch,
     "dropout": lambda speed: replace(speed, bits=False),
-    "kernels": lambda speed: speed,
+    "few kernels": lambda speed: speed,
     "vocabulary": whole_table,
     "attention": lambda speed: replace(speed, attention="sdpa"),
-    "three of before": lambda speed: replace(whole_parts(speed), multiple=None, bits=False),
 }
 
 
@@ -88,8 +83,8 @@ def main() -> None:
 def apart(args: argparse.Namespace, name: str) -> dict[str, Any]:
     command = [sys.executable, __file__, f"--lab-dataset={args.lab_dataset}", f"--one={name}"]
     command += [f"--posts={args.posts}", f"--epochs={args.epochs}"]
-    few = FEW_KERNELS if name in ("kernels", "three of before") else {}
-    env = {**os.environ, **few, "PYTHONPATH": str(ROOT)}
+    kernels = MANY_KERNELS if name == "few kernels" else {}
+    env = {**os.environ, **kernels, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout.splitlines()[-1])
 

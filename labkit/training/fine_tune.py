@@ -77,9 +77,7 @@ def fine_tune(
             ),
             train_dataset=train,
             eval_dataset=by_length(validation),
-            data_collator=DataCollatorWithPadding(
-                tokenizer, pad_to_multiple_of=speed.multiple_for(model)
-            ),
+            data_collator=DataCollatorWithPadding(tokenizer),
             compute_loss_func=mean_loss,
             compute_metrics=measure,
             callbacks=[recorder, *([MarkWhole()] if checkpoints else []), *speed.callbacks],

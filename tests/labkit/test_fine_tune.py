@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from labkit.config import ModelSource, Recipe
 from labkit.data.tokens import Tokens
-from labkit.model.checkpoints import WEIGHTS, load_classifier, resolve
+from labkit.model.checkpoints import WEIGHTS, resolve
 from labkit.model.encoding import classify
 from labkit.plumbing.hardware import Hardware
 from labkit.training.classifier import new_classifier
@@ -51,7 +51,8 @@ def test_a_batch_in_parts_is_the_step_of_the_whole_batch(
 ):
     recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3)
     whole, as_whole = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
-    monkeypatch.setattr(parts, "PART", 64)  # two posts of the longest, four of the shortest
+    monkeypatch.setattr(parts, "PART", 42)  # two posts of the longest
+    assert speed_of(FLOAT32, 8, posts).arguments["gradient_accumulation_steps"] == 4
     cut, in_parts = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     assert in_parts.steps == as_whole.steps == 6
     for (_, loss), (_, other) in zip(as_whole.step_losses, in_parts.step_losses, strict=True):
@@ -110,41 +111,20 @@ def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, t
     assert not list(tmp_path.iterdir())
 
 
-def batch_of(*lengths):
-    """A padded batch of posts of so many tokens; each post's label and tokens are its number."""
-    width = -(-max(lengths) // 4) * 4
-    mask = torch.tensor([[int(i < length) for i in range(width)] for length in lengths])
-    numbers = torch.arange(1, len(lengths) + 1)
-    return {"input_ids": mask * numbers[:, None], "attention_mask": mask, "labels": numbers}
-
-
-@pytest.mark.parametrize("lengths", [(5,), (3, 9, 9, 2, 16), (30, 1, 1, 1), (8,) * 9])
-@pytest.mark.parametrize("budget", [4, 24, 1000])
-def test_parts_hold_every_post_once_within_the_budget(lengths, budget):
-    batch, found = batch_of(*lengths), []
-    for part in parts.parts_of(batch, budget, 4):
-        posts, width = part["input_ids"].shape
-        assert posts == 1 or posts * width <= budget
-        assert width == -(-int(part["attention_mask"].sum(dim=1).max()) // 4) * 4
-        assert torch.equal(part["input_ids"], part["attention_mask"] * part["labels"][:, None])
-        found += [
-            (n, int(m))
-            for n, m in zip(part["labels"].tolist(), part["attention_mask"].sum(dim=1), strict=True)
-        ]
-    assert sorted(found) == list(enumerate(lengths, start=1))
-
-
-def test_widths_are_rounded_only_where_kernels_depend_on_them(tiny_checkpoint):
-    model = load_classifier(tiny_checkpoint, ("a", "b"))
-    speed = speed_of(replace(FLOAT32, bf16=True), 16)
-    assert speed.multiple_for(model) == parts.MULTIPLE
-    assert speed_of(FLOAT32, 16).multiple_for(model) is None
-    model.config.max_position_embeddings = 5 * parts.MULTIPLE + 1  # padding would leave the table
-    assert speed.multiple_for(model) is None
+@pytest.mark.parametrize(
+    ("share", "longest", "part"),
+    [
+        *((16, 256, 8), (16, 512, 4), (16, 64, 16), (16, 5000, 1)),
+        *((12, 256, 6), (8, 256, 8), (32, 256, 8), (13, 256, 13), (2, 256, 2), (1, 10, 1)),
+    ],
+)
+def test_a_share_is_cut_into_equal_parts_where_it_can_be(share, longest, part):
+    assert parts.part_of(share, longest) == part
 
 
 def test_a_gpu_takes_its_share_at_once():
-    speed = speed_of(Hardware("cuda", bf16=False, threads=1), 16)
-    assert speed.arguments["per_device_train_batch_size"] == 16
-    assert not issubclass(speed.trainer, parts.InPartsTrainer)
-    assert issubclass(speed_of(FLOAT32, 16).trainer, parts.InPartsTrainer)
+    long = datasets.Dataset.from_dict({"input_ids": [[5] * 256]})
+    arguments = speed_of(Hardware("cuda", bf16=False, threads=1), 16, long).arguments
+    assert arguments["per_device_train_batch_size"] == 16
+    assert arguments["gradient_accumulation_steps"] == 1
+    assert speed_of(FLOAT32, 16, long).arguments["gradient_accumulation_steps"] > 1

@@ -16,7 +16,7 @@ from transformers import Trainer, TrainerCallback
 from labkit.plumbing.hardware import Hardware, return_memory
 from labkit.training.fast.attention import BY_LENGTH
 from labkit.training.fast.dropout import cheap_dropout
-from labkit.training.fast.parts import MULTIPLE, InPartsTrainer
+from labkit.training.fast.parts import part_of
 from labkit.training.fast.sampler import ByLengthTrainer
 from labkit.training.fast.vocabulary import rows_in_use
 
@@ -38,20 +38,14 @@ class TrimMemory(TrainerCallback):
 class Speed:
     """How to train on a machine: the Trainer's class, its settings, the attention kernel.
 
-    `multiple` is that to which the tokens of a batch are padded, `bits` is dropout from cheap bits.
+    `bits` is dropout from cheap bits.
     """
 
     arguments: dict[str, Any]
-    trainer: type[Trainer] = InPartsTrainer
+    trainer: type[Trainer] = ByLengthTrainer
     attention: str = BY_LENGTH
-    multiple: int | None = None
     bits: bool = False
     callbacks: tuple[TrainerCallback, ...] = field(default_factory=lambda: (TrimMemory(),))
-
-    def multiple_for(self, model: "PreTrainedModel") -> int | None:
-        """`multiple`, where the positions that `model` knows are one of it."""
-        positions = model.config.max_position_embeddings
-        return self.multiple if self.multiple and positions % self.multiple == 0 else None
 
     @contextmanager
     def around(self, model: "PreTrainedModel", *posts: datasets.Dataset) -> Iterator[None]:
@@ -60,13 +54,16 @@ class Speed:
             yield
 
 
-def speed_of(hardware: Hardware, batch_size: int) -> Speed:
-    """The settings for `hardware`, and batches of `batch_size` posts."""
+def speed_of(hardware: Hardware, batch_size: int, train: datasets.Dataset) -> Speed:
+    """The settings for `hardware`, and batches of `batch_size` of the tokenized posts `train`."""
     share, on_cpu = batch_size // hardware.processes, hardware.device == "cpu"
+    longest = max(len(ids) for ids in train["input_ids"])
+    part = part_of(share, longest) if on_cpu else share
     backend = "nccl" if hardware.device == "cuda" else "gloo"
     return Speed(
         {
-            "per_device_train_batch_size": share,
+            "per_device_train_batch_size": part,
+            "gradient_accumulation_steps": share // part,
             "per_device_eval_batch_size": 2 * share,
             "train_sampling_strategy": "group_by_length",
             "bf16": hardware.bf16,
@@ -77,8 +74,6 @@ def speed_of(hardware: Hardware, batch_size: int) -> Speed:
             "log_on_each_node": False,
             "log_level_replica": "error",
         },
-        trainer=InPartsTrainer if on_cpu else ByLengthTrainer,
-        multiple=MULTIPLE if on_cpu and hardware.bf16 else None,
         bits=on_cpu,
     )
 
