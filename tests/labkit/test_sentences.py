@@ -16,6 +16,7 @@ import pytest
 from labkit.answers import (
     compare,
     fine_tune,
+    mistakes,
     pretrained_knowledge,
     save_and_track,
     training_data,
@@ -33,6 +34,7 @@ from labkit.evaluation.scores import BaselineScores, ZeroShotScores
 from labkit.evaluation.separation import Separation, Separations
 from labkit.model.checkpoints import Checkpoint
 from labkit.model.predictions import BySplit, Predictions, Reseeded
+from labkit.report.blocks import Mistakes
 from labkit.report.plots import learning_rates, methods
 from labkit.report.plots.style import Figure
 from labkit.report.wording import with_interval
@@ -309,11 +311,20 @@ def test_exercise_2_says_where_most_errors_go_one_way():
     truth = np.arange(SIZE) % 2
     one_way = {**CASES["wins"], "zero_shot": np.flatnonzero(truth == 1)[:40]}
     world = build(2, False, one_way)
-    said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
+    answered = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0)
+    said, shown = answered.sentence, answered.blocks[-1]
+    assert isinstance(shown, Mistakes)
+    assert shown.rows[0].closeness == "cosine 1.00, with its own label 0.00"
     assert "Most errors go one way: 40 of 40 are class 1 posts taken for class 0." in said
     world = build(2, False, CASES["wins"])
     said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
     assert "one way" not in said
+
+
+def test_slices_are_explained_where_they_are_the_labs_own():
+    own, other = (mistakes.about_slices(["crossover", name]) for name in ("plain", "billing"))
+    assert "crossover: a post about one topic in the words of the other" in own
+    assert "crossover" not in other
 
 
 def trained(rates: Mapping[float, float], kept: int = 1, more: tuple[float, ...] = ()) -> Sweep:

@@ -8,6 +8,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from labkit.exercises import BY_ID, EXERCISES
+from labkit.report.glossary import terms
 from labkit.report.lesson import read_lesson
 from tests.report.conftest import open_page
 from tests.running import ROOT
@@ -222,6 +223,31 @@ def test_no_column_and_no_plot_is_clipped(browser, parallel_run, width):
         "e => e.scrollWidth > e.clientWidth + 1).map(e => e.ariaLabel || e.className)"
     )
     assert clipped == []
+
+
+def test_a_wide_table_is_cards_on_a_phone_and_a_table_on_a_desk(browser, parallel_run):
+    """Each cell with the name of its column, since the header is gone."""
+    shown = {}
+    for width in (360, 1280):
+        open_page(browser, parallel_run.page, width)
+        shown[width] = browser.execute_script(
+            "const cell = document.querySelector('.wide .lab-table tbody td');"
+            "return [getComputedStyle(cell.closest('tr')).display,"
+            "getComputedStyle(cell, '::before').content.includes(cell.dataset.name)]"
+        )
+    assert shown == {360: ["block", True], 1280: ["table-row", False]}
+
+
+def test_the_glossary_is_folded_and_opens_whole(page):
+    seen = (
+        "return [...document.querySelectorAll('.terms > p')].filter("
+        "p => p.checkVisibility({visibilityProperty: true})).length"
+    )
+    assert page.execute_script(seen) == 0
+    page.find_element("css selector", ".all-terms > summary").click()
+    assert page.execute_script(seen) == len(terms())
+    box = page.find_element("css selector", ".terms")
+    assert page.execute_script("return arguments[0].scrollWidth <= arguments[0].clientWidth", box)
 
 
 def test_a_warm_page_says_when_its_numbers_were_computed(browser, warm_run):

@@ -9,7 +9,17 @@ from matplotlib.figure import Figure as Canvas
 from labkit.evaluation.calibration import Calibration
 from labkit.evaluation.metrics import Draws, Evaluation
 from labkit.report.blocks import Figure, Matrix, Table
-from labkit.report.plots.style import BLUE, COLUMN, GRID, MUTED, PAPER, STYLE, VERMILION, figure_of
+from labkit.report.plots.style import (
+    BLUE,
+    COLUMN,
+    GRID,
+    MUTED,
+    PAPER,
+    STYLE,
+    VERMILION,
+    figure_of,
+    legend_below,
+)
 
 MOST_CLASSES = 8  # of which every cell is shown
 SHOWN_CONFUSIONS = 10
@@ -129,10 +139,10 @@ def reliability(measured: Calibration, method: str) -> Figure:
     top, below = canvas.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     filled = measured.counts > 0
     x, y = 100 * measured.confidence[filled], 100 * measured.accuracy[filled]
-    top.plot([0, 100], [0, 100], color=MUTED, lw=1, ls="--")
-    top.text(4, 9, "as sure as it is right", color=MUTED, rotation=40, rotation_mode="anchor")
+    top.plot([0, 100], [0, 100], color=MUTED, lw=1, ls="--", label="as sure as it is right")
     top.vlines(x, x, y, color=VERMILION, lw=2)
-    top.plot(x, y, "o", color=BLUE)
+    top.plot(x, y, "o", color=BLUE, label="posts by confidence")
+    legend_below(canvas, top)
     top.set(ylabel="right (%)", ylim=(-3, 103), xlim=(0, 101))
     edges = np.linspace(0, 100, len(measured.counts) + 1)
     below.bar(edges[:-1], measured.counts, np.diff(edges), align="edge", color=BLUE, ec=PAPER)

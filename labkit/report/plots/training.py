@@ -49,15 +49,16 @@ def _accuracies(history: History) -> Figure:
         axes.annotate(f"{y:.1f} %", (x, y), (0, 8), textcoords="offset points", ha="center")
     low = min(*accuracy, 90.0)
     axes.set(xlabel="epoch", ylabel="validation accuracy (%)", xticks=epochs)
-    axes.set_ylim(low - 0.1 * (100 - low) - 1, 100 + 0.12 * (100 - low) + 0.5)
-    axes.set_yticks([tick for tick in axes.get_yticks() if tick <= 100])
+    bottom = max(low - 0.1 * (100 - low) - 1, 0)
+    axes.set_ylim(bottom, 100 + 0.12 * (100 - low) + 0.5)
+    axes.set_yticks([tick for tick in axes.get_yticks() if bottom <= tick <= 100])
     axes.set_xlim(0.6, len(epochs) + 0.4)
     return figure_of(
         canvas,
         "Accuracy on the validation posts",
         f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
-        "The share of validation posts that are right after each epoch. The axis does not start "
-        "at 0.",
+        "The share of validation posts that are right after each epoch."
+        + (" The axis does not start at 0." if bottom else ""),
     )
 
 
