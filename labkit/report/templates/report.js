@@ -13,6 +13,9 @@
     for (const fold of opened.splice(0)) fold.open = false;
   });
 
+  // Where CSS cannot show one term of a folded glossary, all of it is open.
+  if (!CSS.supports('selector(::details-content)')) document.querySelector('.all-terms').open = true;
+
   for (const planes of document.querySelectorAll('.planes')) explore(planes);
 
   function explore(planes) {
