@@ -3,7 +3,7 @@
 import numpy as np
 
 from labkit.data.posts import Posts
-from labkit.evaluation.findings import DataChecks, NearCopies
+from labkit.evaluation.findings import LEARNED, DataChecks, NearCopies
 from labkit.report.blocks import Table
 from labkit.report.wording import percent
 
@@ -42,9 +42,9 @@ def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
                 "such posts are the hard ones",
                 ("split", "label", "looks like", "suspicion", "post"),
                 tuple(rows),
-                how="Suspected by logistic regression on the base model's embeddings, trained on the "
-                "other posts. Suspicion: 0 % where it is certain of the label, 100 % where it is "
-                "certain of another class.",
+                how="Suspected by logistic regression on the base model's embeddings and on words, "
+                f"trained on at most {LEARNED:,} of the other posts. Suspicion: 0 % where it is certain "
+                "of the label, 100 % where it is certain of another class.",
             )
         )
     if checks.copies:

@@ -25,10 +25,9 @@ from labkit.data.posts import BySplit, Embeddings, Posts
 from labkit.data.stratified import stratified_sample
 from labkit.data.texts import Known, runs_of
 from labkit.evaluation.baselines import WEIGHTS
-from labkit.evaluation.findings import DataChecks, NearCopies
+from labkit.evaluation.findings import LEARNED, DataChecks, NearCopies
 
 FOLDS = 5
-LEARNED = 4000  # posts at most that the classifier of a fold learns from
 RUN = 4  # words
 ALIKE = 0.5  # of the runs of two posts
 SHOWN = 20  # pairs

@@ -7,6 +7,8 @@ import numpy as np
 from labkit.data.posts import BySplit
 from labkit.evaluation.intervals import Estimate
 
+LEARNED = 4000  # posts at most from which the classifier learns that judges the labels of others
+
 
 @dataclass(frozen=True)
 class NearCopies:
