@@ -1,4 +1,4 @@
-"""The wheel that pip builds holds all that the lab needs, and works away from the source tree."""
+"""The wheel that pip builds of the sdist holds all that the lab needs, away from the source tree."""
 
 import shutil
 import zipfile
@@ -9,6 +9,7 @@ import pytest
 from labkit import project
 from tests.running import ROOT, run_python
 
+BUILD_SDIST = "from setuptools import build_meta; build_meta.build_sdist('..')"
 USE_THE_INSTALLED_COPY = """
 import sys
 from pathlib import Path
@@ -35,7 +36,7 @@ def run(*args: str, folder: Path, **environment: str) -> str:
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
-    """The wheel, built from a copy so that no build folder is left in the source tree."""
+    """The wheel of the sdist, built from a copy so that no build folder is left in the source tree."""
     folder = tmp_path_factory.mktemp("wheel")
     source = folder / "source"
     shutil.copytree(
@@ -47,7 +48,9 @@ def wheel(tmp_path_factory):
     shutil.copytree(
         ROOT / "tests" / "exercises", exercises, ignore=shutil.ignore_patterns("__pycache__")
     )
-    run("-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", str(source), folder=folder)
+    run("-c", BUILD_SDIST, folder=source)
+    (sdist,) = folder.glob("pytest_labkit-*.tar.gz")
+    run("-m", "pip", "wheel", "-q", "--no-build-isolation", "--no-deps", str(sdist), folder=folder)
     (built,) = folder.glob("pytest_labkit-*.whl")
     return built
 

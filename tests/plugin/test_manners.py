@@ -94,7 +94,7 @@ def run(project: Path, *args: str) -> Finished:
 
 def seen(project: Path, done: Finished) -> tuple[int, str, set[str]]:
     """What a person sees of a run: exit code, output, files; seconds and plugins left out."""
-    output = re.sub(r"\d+\.\d+s|\[ *\d+%\]|gw\d", "", done.stdout + done.stderr)
+    output = re.sub(r"\d+\.\d+s( \(\d+:\d+:\d+\))?|\[ *\d+%\]|gw\d", "", done.stdout + done.stderr)
     output = re.sub(r"^(plugins:.*|=+|.*worker.*\n)", "", output, flags=re.M)
     files = {str(path.relative_to(project)) for path in project.rglob("*")}
     return done.returncode, re.sub("=+", "=", output), files
