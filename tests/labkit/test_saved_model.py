@@ -4,6 +4,7 @@ import json
 import shutil
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_the_card_says_how_to_use_it_and_whose_licence_it_has(model, tiny_lab):
 @pytest.mark.parametrize("profile", PROFILES.values(), ids=lambda profile: profile.profile)
 def test_the_cards_of_the_profiles_name_base_model_and_licence(model, tiny_lab, profile):
     config = replace(tiny_lab.settings["config"], base_model=profile.base_model)
-    made_of = SimpleNamespace(
+    made_of: Any = SimpleNamespace(
         config=config,
         posts=tiny_lab.posts,
         fine_tuned=tiny_lab.fine_tuned,
@@ -86,7 +87,7 @@ def test_the_card_has_the_slices_worst_first(tiny_lab):
     names = ["easy", "hard", "easy", "easy", "hard", "easy"]
     posts = Dataset.from_dict({"slice": names})
     right = np.array([True, False, True, True, True, True])
-    made_of = SimpleNamespace(
+    made_of: Any = SimpleNamespace(
         posts=SimpleNamespace(test=posts),
         evaluations={"fine_tuned": SimpleNamespace(correct=right)},
     )
