@@ -145,7 +145,7 @@ class Started:
             self.process.join(self.death.seconds)
             if self.process.is_alive() and self.process.pid:
                 os.kill(self.process.pid, self.death.signal)
-        self.process.join(300)
+        self.process.join(600)
         assert self.process.exitcode is not None, f"it hangs: {self.log.read_text()}"
         told = self.log.with_suffix(".changes")
         changes = int(told.read_text()) if told.is_file() else 0
