@@ -5,9 +5,8 @@ from labkit.evaluation.metrics import Range
 
 
 def with_interval(name: str, estimate: Estimate | Range) -> dict[str, float]:
-    """The three values that an estimate adds to an answer; a range over draws is no interval."""
-    ends = f"{name}_draws" if isinstance(estimate, Range) else name
-    return {name: estimate.value, f"{ends}_low": estimate.low, f"{ends}_high": estimate.high}
+    """The three values that an estimate adds to an answer: of draws, the ends of their range."""
+    return {name: estimate.value, f"{name}_low": estimate.low, f"{name}_high": estimate.high}
 
 
 def percent(share: float) -> str:

@@ -107,7 +107,7 @@ def test_trainings_that_differ_in_their_seed_alone_are_beyond_luck_in_one_of_twe
     rng, pairs = np.random.default_rng(1), 4000
     known = rng.normal(0.8, deviation, (pairs, trainings))
     differences = np.diff(rng.normal(0.8, deviation, (pairs, 2)), axis=1)[:, 0]
-    limits = [seed_spread(values.tolist()).luck for values in known]
+    limits = [SeedSpread(row.std(ddof=1), trainings).luck for row in known]
     assert np.mean(np.abs(differences) > limits) == pytest.approx(LEVEL, abs=0.012)
 
 
