@@ -92,8 +92,8 @@ def untrained(run: Run) -> Iterator[tuple[str, str]]:
         f"{percent(by_wording[0])} in the pipeline's wording, {spread(by_wording)} over "
         f"{len(by_wording)}",
     )
-    ranked = [run.zero_shot.label_similarity[i, :, 1] for i in (0, by_wording.argmax())]
-    areas = [roc_auc_score(truth.test[own], scores[own]) for scores in ranked]
+    found = run.zero_shot.label_similarity[[0, by_wording.argmax()]]
+    areas = [roc_auc_score(truth.test[own], scores[own, 1] - scores[own, 0]) for scores in found]
     yield (
         f"zero-shot's area under the curve on `{INVERTED}`",
         f"{areas[0]:.3f}; {areas[1]:.3f} in the best wording",
