@@ -7,7 +7,7 @@ PIP := $(VENV)/bin/python -m pip
 TORCH := $(shell grep '^torch==' constraints.txt)
 TORCH_CPU_INDEX := https://download.pytorch.org/whl/cpu
 
-.PHONY: lab test faults long check sample bench clean
+.PHONY: lab test faults long check sample bench power clean
 
 lab: $(VENV)/.lab
 	$(VENV)/bin/pytest
@@ -51,6 +51,11 @@ $(VENV)/.installed: $(VENV)/.lab
 bench: $(VENV)/.installed
 	PYTHONPATH=. $(VENV)/bin/python benchmarks/run.py $(BENCH)
 	$(VENV)/bin/python benchmarks/manners.py
+
+# What the gates can see: faults at three doses and healthy runs, into docs/power.md; goes on where it
+# was cut off. Half an hour on two cores: make power POWER='--processes 4'
+power: $(VENV)/.installed
+	PYTHONPATH=. $(VENV)/bin/python benchmarks/power.py $(POWER)
 
 # The committed sample of a report, and the README's picture of it (Chromium takes that).
 sample: $(VENV)/.installed

@@ -77,22 +77,30 @@ def examine_all(
     sample: Sample,
     random_seed: int,
     report: Report = ignore,
+    search: bool = True,
 ) -> tuple[Outcome, ...]:
     """Judge a model on several behaviours; one that no post has a case for is left out."""
     outcomes = []
     for done, behaviour in enumerate(behaviours):
         report(done / len(behaviours), behaviour.name)
-        outcomes.append(examine(behaviour, model, sample, random_seed))
+        outcomes.append(examine(behaviour, model, sample, random_seed, search))
     return tuple(outcome for outcome in outcomes if outcome.cases)
 
 
-def examine(behaviour: Behaviour, model: Model, sample: Sample, random_seed: int) -> Outcome:
-    """Judge a model on one case for each post, all in one go, and search for a small failure."""
+def examine(
+    behaviour: Behaviour, model: Model, sample: Sample, random_seed: int, search: bool = True
+) -> Outcome:
+    """Judge a model on one case for each post, all in one go, and search for a small failure.
+
+    Without a search there are the rates, which is what the gates read.
+    """
     cases = draw_cases(behaviour, sample, random_seed)
     failed = _judge(behaviour, model, sample, cases)
     rate = accuracy(np.array(failed)) if cases else Estimate(np.nan, np.nan, np.nan)
-    verdicts = dict(zip(cases, failed, strict=True))
-    smallest, looks = find_smallest(behaviour, model, sample, verdicts, random_seed)
+    smallest, looks = None, 0
+    if search:
+        verdicts = dict(zip(cases, failed, strict=True))
+        smallest, looks = find_smallest(behaviour, model, sample, verdicts, random_seed)
     flip = flip_of(smallest, model, sample) if smallest else None
     name, kind, claim = behaviour.name, behaviour.kind, behaviour.claim
     return Outcome(name, kind, claim, len(cases), rate, looks, flip)

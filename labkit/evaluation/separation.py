@@ -5,6 +5,7 @@ https://doi.org/10.1016/0377-0427(87)90125-7) against a permutation null; t-SNE 
 distances in its plane mean little (Wattenberg et al. 2016, https://doi.org/10.23915/distill.00002).
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.metrics import pairwise_distances
 from labkit.evaluation.finite import check_finite
 from labkit.evaluation.intervals import Estimate, bootstrap
 
+Draw = Callable[[np.ndarray, int], np.ndarray]  # (posts, dim) and a seed to a plane (posts, 2)
 SAMPLE = 1000  # posts at most; silhouette is quadratic in them
 PERMUTATIONS = 200
 
@@ -53,7 +55,16 @@ class Separations:
         return self.gain.low - max(0.0, self.after.null_95)
 
 
-def compare(before: np.ndarray, after: np.ndarray, labels: np.ndarray, seed: int) -> Separations:
+def tsne(embeddings: np.ndarray, seed: int) -> np.ndarray:
+    """The t-SNE plane (posts, 2) of van der Maaten and Hinton 2008; perplexity fits few posts."""
+    perplexity = min(30.0, (len(embeddings) - 1) / 3)
+    plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings)
+    return np.asarray(plane, dtype=np.float32)
+
+
+def compare(
+    before: np.ndarray, after: np.ndarray, labels: np.ndarray, seed: int, draw: Draw = tsne
+) -> Separations:
     """Measure and draw two embeddings (posts, dim) of the same posts with their class indices.
 
     Raises LabError for embeddings that are no numbers.
@@ -66,7 +77,7 @@ def compare(before: np.ndarray, after: np.ndarray, labels: np.ndarray, seed: int
     measured = [separation(space, own, seed) for space in distances]
     moved = np.subtract(*(silhouettes(space, own) for space in reversed(distances)))
     gain = bootstrap(lambda drawn: moved[drawn].mean(axis=1), len(moved), seed)
-    planes = [tsne(space, seed) for space in spaces]
+    planes = [draw(space, seed) for space in spaces]
     return Separations(measured[0], measured[1], gain, rows, planes[0], planes[1])
 
 
@@ -110,10 +121,3 @@ def separation(
     exceeding = int(np.count_nonzero(null >= observed))
     p_value = (exceeding + 1) / (permutations + 1)
     return Separation(observed, float(np.quantile(null, 0.95)), p_value)
-
-
-def tsne(embeddings: np.ndarray, seed: int) -> np.ndarray:
-    """The t-SNE plane (posts, 2) of van der Maaten and Hinton 2008; perplexity fits few posts."""
-    perplexity = min(30.0, (len(embeddings) - 1) / 3)
-    plane = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(embeddings)
-    return np.asarray(plane, dtype=np.float32)

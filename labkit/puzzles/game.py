@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.config import DataSource, LabConfig, ModelSource, Recipe, Selection
 from labkit.errors import LabError
@@ -17,6 +17,9 @@ from labkit.plugin.terminal import answer_table, verdict_lines
 from labkit.plumbing.progress import Progress, Silent
 from labkit.puzzles.sealed import Puzzle, load
 from labkit.puzzles.subject import LABELS, LONGEST, USUAL_RATE
+
+if TYPE_CHECKING:
+    from labkit.puzzles.faults import Fault
 
 WHY = "a puzzle: posts and model are small and made up"
 
@@ -112,13 +115,7 @@ def play(
     started = time.time()
     with tempfile.TemporaryDirectory(prefix="labkit-puzzle-") as work:
         fault_in_it = FAULTS[fault](Path(work)) if fault else Fault()
-        config = small_config(store)
-        config = replace(
-            config,
-            recipe=replace(config.recipe, **fault_in_it.recipe),
-            selection=replace(config.selection, **fault_in_it.selection),
-            label_texts=fault_in_it.label_texts or config.label_texts,
-        )
+        config = with_fault(small_config(store), fault_in_it)
         run = lab.run(config, Store(store), replace=fault_in_it.stages)
         limits = gates.thresholds(config.profile, {})
         session = LabSession(
@@ -132,17 +129,32 @@ def play(
         return session
 
 
-def small_config(store: Path) -> LabConfig:
-    """The configuration of the small world, whose posts and model are made where they are not."""
+def with_fault(config: LabConfig, fault: "Fault") -> LabConfig:
+    """The settings of a run with a fault; its stages are not in them."""
+    return replace(
+        config,
+        recipe=replace(config.recipe, **fault.recipe),
+        selection=replace(config.selection, **fault.selection),
+        label_texts=fault.label_texts or config.label_texts,
+    )
+
+
+def small_config(store: Path, seed: int = 0) -> LabConfig:
+    """The configuration of the small world, whose posts and model are made where they are not.
+
+    Another seed draws other posts.
+    """
     from labkit.puzzles import subject
 
     world = store / "puzzles"
-    if not (world / "posts" / "test.jsonl").is_file():
+    posts = world / (f"posts-{seed}" if seed else "posts")
+    if not (world / "checkpoint" / "tokenizer.json").is_file():
         subject.write_checkpoint(world / "checkpoint")
-        subject.write_posts(world / "posts")
+    if not (posts / "test.jsonl").is_file():
+        subject.write_posts(posts, seed)
     settings: dict[str, Any] = {
         "base_model": ModelSource(str(world / "checkpoint")),
-        "data": DataSource(str(world / "posts")),
+        "data": DataSource(str(posts)),
     }
     return LabConfig(
         profile="embedded",

@@ -27,10 +27,10 @@ USUAL_RATE = 6e-3  # learns in three epochs what there is
 LEAN = 0.12  # of a topic word's embedding, against noise of 1
 
 
-def write_posts(folder: Path) -> Path:
+def write_posts(folder: Path, seed: int = 0) -> Path:
     """`train.jsonl` and `test.jsonl`, classes in turn; one word in three is of the topic."""
     folder.mkdir(parents=True, exist_ok=True)
-    rng = random.Random(0)
+    rng = random.Random(seed)
     for name, size in (("train", TRAIN), ("test", TEST)):
         rows = [
             {"text": _post(rng, LABELS[i % 2]), "label": i % 2, "label_text": LABELS[i % 2]}

@@ -6,7 +6,7 @@ training can be repeated bit for bit.
 
 import gc
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import datasets
@@ -95,8 +95,15 @@ def trials(
     return side_by_side(one, asked, start.hardware, call.report)
 
 
-def sweep(start: Start, plan: Plan, split_seed: int, call: Call) -> Sweep:
-    """Every rate once, the recipe's and its neighbours with every seed, and one for long."""
+def sweep(
+    start: Start,
+    plan: Plan,
+    split_seed: int,
+    call: Call,
+    steps: Mapping[float, int] = STEPS,
+    long: int = LONG,
+) -> Sweep:
+    """Every rate once, the recipe's and its neighbours with every seed, and one for `long` epochs."""
     posts = part(start.tokens.train, POSTS, split_seed)
     validation = part(start.tokens.validation, POSTS, split_seed)
     recipe = small(start, plan, len(posts))
@@ -104,15 +111,15 @@ def sweep(start: Start, plan: Plan, split_seed: int, call: Call) -> Sweep:
     rate = recipe.learning_rate
     recipes = [
         replace(recipe, learning_rate=step * rate, seed=seed)
-        for step, seeds in STEPS.items()
+        for step, seeds in steps.items()
         if step * rate <= 1  # a rate that may be
         for seed in range(recipe.seed, recipe.seed + seeds)
     ]
     # The longest first, so that no core is left to wait for it.
-    asked = [replace(recipe, epochs=LONG), *recipes]
-    long, *short = trials(start, [(posts, one) for one in asked], validation, call)
+    asked = [replace(recipe, epochs=long), *recipes]
+    longest, *short = trials(start, [(posts, one) for one in asked], validation, call)
     shares = np.unique(posts["label"], return_counts=True)[1] / len(posts)
-    return Sweep(tuple(short), long, rate, len(posts), TOKENS, float(entropy(shares)))
+    return Sweep(tuple(short), longest, rate, len(posts), TOKENS, float(entropy(shares)))
 
 
 def repeat(start: Start, plan: Plan, split_seed: int, call: Call) -> Repeatability | None:
