@@ -22,6 +22,7 @@ from labkit.plumbing.runner import Run, graph_of, stored
 from labkit.plumbing.store import Store
 from labkit.puzzles.faults import Fault
 from labkit.puzzles.game import small_config, with_fault
+from labkit.puzzles.subject import USUAL_RATE
 
 if TYPE_CHECKING:
     from labkit.data.posts import Embeddings, Posts
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from labkit.training.plan import Plan
 
 LIMITS = gates.thresholds("embedded", {})
+# Half the rate of the puzzles, and an epoch more: at theirs a training with a few wrong labels can
+# stay at guessing, and what is seen then is the rate and not the labels.
+STEADY: dict[str, Any] = {"learning_rate": USUAL_RATE / 2, "epochs": 4}
 
 
 @stored
@@ -94,7 +98,7 @@ def world(folder: Path, seed: int) -> LabConfig:
     return replace(
         config,
         selection=replace(config.selection, split_seed=seed),
-        recipe=replace(config.recipe, seed=seed),
+        recipe=replace(config.recipe, seed=seed, **STEADY),
     )
 
 

@@ -9,19 +9,19 @@ from benchmarks.faults.planted import planted
 from labkit.model.checkpoints import WEIGHTS, Checkpoint
 from labkit.plumbing.runner import Run
 from labkit.puzzles.faults import Fault, Tensors, rewritten
-from labkit.puzzles.subject import LABELS, TOPICS, USUAL_RATE
+from labkit.puzzles.subject import LABELS, TOPICS
 
 
 @planted("training", {"5 times": 5, "20 times": 20, "100 times": 100})
 def rate_too_large(dose: float, healthy: Run, work: Path) -> Fault:
     """The learning rate is too large."""
-    return Fault(recipe={"learning_rate": dose * USUAL_RATE})
+    return Fault(recipe={"learning_rate": dose * healthy.settings["learning_rate"]})
 
 
 @planted("training", {"5 times": 5, "50 times": 50, "10,000 times": 10_000})
 def rate_too_small(dose: float, healthy: Run, work: Path) -> Fault:
     """The learning rate is too small."""
-    return Fault(recipe={"learning_rate": USUAL_RATE / dose})
+    return Fault(recipe={"learning_rate": healthy.settings["learning_rate"] / dose})
 
 
 @planted("training", {"48 of 288 posts": 48, "144": 144, "288": 288})
