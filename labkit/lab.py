@@ -284,12 +284,13 @@ def saved_model(
 
 @stored
 def reload_difference(
-    saved_model: Path, fine_tuned: FineTuned, tokens: Tokens, hardware: Hardware
+    saved_model: Path, fine_tuned: FineTuned, posts: Posts, max_length: int, hardware: Hardware
 ) -> float:
-    """Largest difference of a validation logit, before saving against read back from disk."""
+    """Largest difference of a validation logit, before saving against read with the files on disk."""
     from labkit.model.encoding import difference
 
-    return difference(saved_model, tokens.validation, fine_tuned.validation_logits, hardware)
+    texts, logits = posts.validation["text"], fine_tuned.validation_logits
+    return difference(saved_model, list(texts), logits, max_length, hardware)
 
 
 GRAPH = graph_of(sources) | graph_of(sys.modules[__name__])

@@ -106,10 +106,10 @@ def classify_tokens(folder: Path, posts: datasets.Dataset, hardware: Hardware) -
 
 
 def difference(
-    folder: Path, posts: datasets.Dataset, logits: np.ndarray, hardware: Hardware
+    folder: Path, texts: list[str], logits: np.ndarray, max_length: int, hardware: Hardware
 ) -> float:
-    """The largest difference of a logit of the classifier in `folder` from `logits` (posts, classes)."""
-    return float(abs(classify_tokens(folder, posts, hardware).logits - logits).max())
+    """The largest difference from `logits` (texts, classes) of what the files in `folder` say."""
+    return float(abs(load_logits(folder, max_length, hardware)(texts) - logits).max())
 
 
 def classify_splits(

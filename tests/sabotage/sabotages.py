@@ -1,5 +1,6 @@
 """What can be wrong with a model, its data or its files, each as a stage put in a run's place."""
 
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -379,6 +380,17 @@ def save_in_half_precision(subject: Subject, folder: Path) -> Subject:
 def damage_the_weights(subject: Subject, folder: Path) -> Subject:
     """Weights a tenth too large."""
     return subject.but(saved_model=damaged(subject.run.saved_model, folder))
+
+
+def save_another_tokenizer(subject: Subject, folder: Path) -> Subject:
+    """Beside sound weights a tokenizer in which two words have each other's ids."""
+    copy = shutil.copytree(subject.run.saved_model, folder / "model")
+    file = copy / "tokenizer.json"
+    saved = json.loads(file.read_text())
+    words = saved["model"]["vocab"]
+    words["pitcher"], words["orbit"] = words["orbit"], words["pitcher"]
+    file.write_text(json.dumps(saved))
+    return subject.but(saved_model=copy)
 
 
 def not_a_number(texts: list[str]) -> np.ndarray:

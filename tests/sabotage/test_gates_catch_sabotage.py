@@ -12,7 +12,13 @@ from labkit.answers.behaviours import COUNTED, RATED
 from labkit.errors import LabError
 from labkit.evaluation.gates import GATES, thresholds
 from labkit.plumbing.runner import Run
-from tests.sabotage.sabotages import KINDS, SABOTAGE, Sabotage, Subject
+from tests.sabotage.sabotages import (
+    KINDS,
+    SABOTAGE,
+    Sabotage,
+    Subject,
+    save_another_tokenizer,
+)
 
 LIMITS = thresholds("embedded", {})
 BEHAVIOURAL = {*RATED.values(), *COUNTED.values()}
@@ -62,6 +68,13 @@ def test_gate_fails_on_the_sabotaged_subject(
         assert re.search("look at the stage|holds numbers that are not finite", refused)
         return
     assert result.measured is not None
+    assert not result.holds, result.explain()
+
+
+def test_sound_weights_beside_another_tokenizer_are_another_model(
+    healthy: Subject, tmp_path: Path
+) -> None:
+    result = gate_of(save_another_tokenizer(healthy, tmp_path).run, "reload_difference")
     assert not result.holds, result.explain()
 
 
