@@ -287,10 +287,9 @@ def reload_difference(
     saved_model: Path, fine_tuned: FineTuned, posts: Posts, max_length: int, hardware: Hardware
 ) -> float:
     """Largest difference of a validation logit, before saving against read with the files on disk."""
-    from labkit.model.encoding import difference
+    from labkit.model.encoding import drift
 
-    texts, logits = posts.validation["text"], fine_tuned.validation_logits
-    return difference(saved_model, list(texts), logits, max_length, hardware)
+    return drift(saved_model, posts.validation, fine_tuned.validation_logits, max_length, hardware)
 
 
 GRAPH = graph_of(sources) | graph_of(sys.modules[__name__])

@@ -105,11 +105,12 @@ def classify_tokens(folder: Path, posts: datasets.Dataset, hardware: Hardware) -
     return classify(model, id_rows(posts))
 
 
-def difference(
-    folder: Path, texts: list[str], logits: np.ndarray, max_length: int, hardware: Hardware
+def drift(
+    folder: Path, posts: datasets.Dataset, logits: np.ndarray, max_length: int, hardware: Hardware
 ) -> float:
-    """The largest difference from `logits` (texts, classes) of what the files in `folder` say."""
-    return float(abs(load_logits(folder, max_length, hardware)(texts) - logits).max())
+    """The largest difference from `logits` (posts, classes) of what the files in `folder` say."""
+    read_back = load_logits(folder, max_length, hardware)(list(posts["text"]))
+    return float(abs(read_back - logits).max())
 
 
 def classify_splits(

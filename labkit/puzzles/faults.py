@@ -29,12 +29,12 @@ Stage = Callable[..., Any]
 
 @dataclass(frozen=True)
 class Fault:
-    """Settings of the recipe and the selection, and functions in the place of stages."""
+    """Settings of the recipe and the selection, and what stands in the place of stages."""
 
     recipe: Mapping[str, Any] = field(default_factory=dict)
     selection: Mapping[str, Any] = field(default_factory=dict)
     label_texts: Mapping[str, str] | None = None
-    stages: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
+    stages: Mapping[str, Any] = field(default_factory=dict)
 
 
 def relabelled(split: "datasets.Dataset", labels: np.ndarray) -> "datasets.Dataset":

@@ -66,6 +66,7 @@ def test_the_gradient_goes_where_the_activation_went():
     activations = torch.ones(7, 9, requires_grad=True)
     out = BitDropout(0.5)(activations)
     out.sum().backward()
+    assert activations.grad is not None
     assert torch.equal(activations.grad, out.detach())
 
 

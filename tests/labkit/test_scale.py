@@ -8,6 +8,7 @@ import random
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 import numpy as np
@@ -161,9 +162,10 @@ def test_label_similarity_keeps_a_bounded_number_of_scores(monkeypatch):
     monkeypatch.setattr(
         entailment, "embed", lambda _, found: np.array([described[text] for text in found])
     )
-    whole = entailment.label_similarity(vectors, Encoder(), None, wordings)
+    score: Any = entailment.label_similarity
+    whole = score(vectors, Encoder(), None, wordings)
     monkeypatch.setattr(entailment, "BLOCK", 7)
-    parts = entailment.label_similarity(vectors, Encoder(), None, wordings)
+    parts = score(vectors, Encoder(), None, wordings)
     assert whole.shape == (2, 100, 3)
     np.testing.assert_allclose(parts, whole, atol=1e-6)
     z = vectors[3] @ described["z"] / np.linalg.norm(vectors[3]) / np.linalg.norm(described["z"])

@@ -26,6 +26,7 @@ from labkit.answers import (
 from labkit.config import Recipe
 from labkit.data.posts import Cleaning, Posts
 from labkit.data.probes import Probes
+from labkit.data.tokens import Tokens
 from labkit.evaluation.comparison import Paired
 from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.intervals import Estimate
@@ -421,7 +422,7 @@ def test_exercise_3_counts_what_is_there(longest, set_aside, slices, classes, mo
     checks = DataChecks(nothing, nothing, nothing, (), 0, 0)
     given = Checkpoint(Path(), "", None, {})
     said = training_data.answer(
-        replace(posts, cleaning=cleaning), BySplit(*splits), given, given, checks, 256
+        replace(posts, cleaning=cleaning), Tokens(*splits, posts.labels), given, given, checks, 256
     ).sentence
     numbers = re.match(
         r"A typical post has (\d+) tokens; 95 % have at most (\d+), and (\S+) % are cut off at 256",

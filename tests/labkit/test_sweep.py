@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 
 from labkit.answers.fine_tune import about_posts, about_rates
+from labkit.config import Recipe
 from labkit.evaluation.seeds import better_neighbour, gain_of
 from labkit.training.history import Epoch, History, LearningCurve, Sweep, Trial
+from labkit.training.plan import Plan
 
 RATES = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)
 GUESSING = np.log(2)
@@ -29,13 +31,16 @@ def sweep_of(*losses: float, rate: float = 1e-4) -> Sweep:
     return Sweep(tuple(trials), trials[0], rate, 120, 64, float(GUESSING))
 
 
+PLAN = Plan(Recipe(epochs=3, learning_rate=1e-4), "given")
 HEALTHY = sweep_of(0.69, 0.6, 0.4, 0.5, np.nan)
 
 
 def test_a_rate_between_worse_ones_is_left_alone():
     rate, gain = better_neighbour(HEALTHY, 0)
     assert gain.low < 0
-    assert "neither 1e-05 nor 0.001 has less" in about_rates(HEALTHY, rate, gain)
+    assert "three times smaller or larger is not better than 0.0001" in about_rates(
+        PLAN, HEALTHY, rate, gain
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,7 +52,9 @@ def test_a_recipe_off_by_three_is_told_the_better_rate(losses, better):
     sweep = sweep_of(*losses)
     rate, gain = better_neighbour(sweep, 0)
     assert (rate, gain.low > 0) == (better, True)
-    assert f"a rate of {better:.2g} ends with 0.20 nats less" in about_rates(sweep, rate, gain)
+    assert f"a rate of {better:.2g} is better than 0.0001: 0.20 nats less" in about_rates(
+        PLAN, sweep, rate, gain
+    )
 
 
 def test_a_difference_that_the_seeds_do_not_agree_on_is_noise():

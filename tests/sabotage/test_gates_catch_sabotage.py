@@ -12,13 +12,7 @@ from labkit.answers.behaviours import COUNTED, RATED
 from labkit.errors import LabError
 from labkit.evaluation.gates import GATES, thresholds
 from labkit.plumbing.runner import Run
-from tests.sabotage.sabotages import (
-    KINDS,
-    SABOTAGE,
-    Sabotage,
-    Subject,
-    save_another_tokenizer,
-)
+from tests.sabotage.sabotages import KINDS, SABOTAGE, Sabotage, Subject, save_another_tokenizer
 
 LIMITS = thresholds("embedded", {})
 BEHAVIOURAL = {*RATED.values(), *COUNTED.values()}
