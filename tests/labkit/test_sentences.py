@@ -26,7 +26,6 @@ from labkit.answers import (
 from labkit.config import Recipe
 from labkit.data.posts import Cleaning, Posts
 from labkit.data.probes import Probes
-from labkit.data.tokens import Tokens
 from labkit.evaluation.comparison import Paired
 from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.intervals import Estimate
@@ -418,11 +417,12 @@ def test_exercise_3_counts_what_is_there(longest, set_aside, slices, classes, mo
     cleaning = Cleaning({}, {"train": 2, "test": 1}, 4, 5, set_aside)
     rng = np.random.default_rng(longest)
     splits = [datasets.Dataset.from_dict({"length": rng.integers(3, longest, SIZE)})] * 3
+    tokens: Any = BySplit(*splits)
     nothing = BySplit(*[np.zeros(SIZE)] * 3)
     checks = DataChecks(nothing, nothing, nothing, (), 0, 0)
     given = Checkpoint(Path(), "", None, {})
     said = training_data.answer(
-        replace(posts, cleaning=cleaning), Tokens(*splits, posts.labels), given, given, checks, 256
+        replace(posts, cleaning=cleaning), tokens, given, given, checks, 256
     ).sentence
     numbers = re.match(
         r"A typical post has (\d+) tokens; 95 % have at most (\d+), and (\S+) % are cut off at 256",
