@@ -31,16 +31,15 @@ def sweep_of(*losses: float, rate: float = 1e-4) -> Sweep:
     return Sweep(tuple(trials), trials[0], rate, 120, 64, float(GUESSING))
 
 
-PLAN = Plan(Recipe(epochs=3, learning_rate=1e-4), "given")
+PLAN = Plan(Recipe(learning_rate=1e-4, epochs=3), "")
 HEALTHY = sweep_of(0.69, 0.6, 0.4, 0.5, np.nan)
 
 
 def test_a_rate_between_worse_ones_is_left_alone():
     rate, gain = better_neighbour(HEALTHY, 0)
     assert gain.low < 0
-    assert "three times smaller or larger is not better than 0.0001" in about_rates(
-        PLAN, HEALTHY, rate, gain
-    )
+    said = about_rates(PLAN, HEALTHY, rate, gain)
+    assert "a rate three times smaller or larger is not better than 0.0001" in said
 
 
 @pytest.mark.parametrize(
@@ -52,9 +51,8 @@ def test_a_recipe_off_by_three_is_told_the_better_rate(losses, better):
     sweep = sweep_of(*losses)
     rate, gain = better_neighbour(sweep, 0)
     assert (rate, gain.low > 0) == (better, True)
-    assert f"a rate of {better:.2g} is better than 0.0001: 0.20 nats less" in about_rates(
-        PLAN, sweep, rate, gain
-    )
+    said = about_rates(PLAN, sweep, rate, gain)
+    assert f"a rate of {better:.2g} is better than 0.0001: 0.20 nats less" in said
 
 
 def test_a_difference_that_the_seeds_do_not_agree_on_is_noise():

@@ -35,7 +35,7 @@ def _by_rate(sweep: Sweep) -> Figure:
     canvas = Canvas(figsize=(COLUMN, 3.0))
     axes = canvas.subplots()
     top = 1.6 * sweep.guessing
-    means = [np.mean([trial.loss for trial in sweep.at(rate)]) for rate in sweep.rates]
+    means = [float(np.mean([trial.loss for trial in sweep.at(rate)])) for rate in sweep.rates]
     axes.plot(sweep.rates, np.minimum(means, top), color=BLUE, lw=1.5, zorder=1)
     for rate in sweep.rates:
         losses = [min(trial.loss, top) for trial in sweep.at(rate)]
