@@ -92,7 +92,7 @@ def _guessing(axes: Axes, sweep: Sweep) -> None:
     axes.axhline(sweep.guessing, color=MUTED, lw=1, ls="--", zorder=0, label="guessing")
 
 
-def _both_ends(sweep: Sweep, means: Sequence[np.floating]) -> str:
+def _both_ends(sweep: Sweep, means: Sequence[float]) -> str:
     """What the smallest and the largest rate came to here: near guessing, or not."""
     small, large = (not mean < NO_BETTER * sweep.guessing for mean in (means[0], means[-1]))
     if small and large:
