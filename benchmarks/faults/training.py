@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.faults.planted import planted
+from labkit.errors import LabError
 from labkit.model.checkpoints import WEIGHTS, Checkpoint
 from labkit.plumbing.runner import Run
 from labkit.puzzles.faults import Fault, Tensors, rewritten
@@ -66,7 +67,10 @@ def kept(healthy: Run, work: Path, change: Callable[[Tensors], None]) -> Fault:
 
     trained = healthy.fine_tuned
     folder = rewritten(trained.folder, work / "trained", change)
-    logits = classify_tokens(folder, healthy.tokens.validation, healthy.hardware).logits
+    try:
+        logits = classify_tokens(folder, healthy.tokens.validation, healthy.hardware).logits
+    except LabError:  # weights that are no numbers, which the run refuses as well
+        logits = trained.validation_logits
     changed = replace(trained, folder=folder, validation_logits=logits)
     return Fault(stages={"fine_tuned": changed, "sweep": healthy.sweep})
 
