@@ -12,10 +12,12 @@ EXCERPT = 160  # characters of a post
 
 
 def check_values(checks: DataChecks) -> dict[str, float]:
-    """How many labels look wrong, and how many pairs of posts are near copies."""
+    """How many labels look wrong, also as a share of those that are learned from, and near copies."""
     suspects = sum(int(split.sum()) for _, split in checks.suspect.items())
+    learned = np.concatenate([checks.suspect.train, checks.suspect.validation])
     return {
         "suspect_labels": suspects,
+        "suspect_share": float(learned.mean()),
         "near_copies": checks.copied,
         "near_copies_across_splits": checks.across,
     }

@@ -26,6 +26,7 @@ from labkit.data.stratified import stratified_sample
 from labkit.data.texts import Known, runs_of
 from labkit.evaluation.baselines import WEIGHTS
 from labkit.evaluation.findings import LEARNED, DataChecks, NearCopies
+from labkit.evaluation.finite import check_finite
 
 FOLDS = 5
 RUN = 4  # words
@@ -35,11 +36,15 @@ WORD = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]|\w+")  # each character where n
 
 
 def check(posts: Posts, embeddings: Embeddings, seed: int) -> DataChecks:
-    """Look at the posts of all splits together; `embeddings` (posts, dim) are the base model's."""
+    """Look at the posts of all splits together; `embeddings` (posts, dim) are the base model's.
+
+    Raises LabError for embeddings that are no numbers.
+    """
     names, splits = zip(*posts.items(), strict=True)
     sizes = [len(split) for split in splits]
     labels = np.concatenate([truth for _, truth in posts.truth.items()])
     vectors = np.concatenate([array for _, array in embeddings.items()])
+    check_finite(vectors, "embeddings of the posts", "base_embeddings")
     texts = [text for split in splits for text in split["text"]]
     suspicion, likely, suspect = suspects(vectors, texts, labels, seed)
     pairs = near_copies(texts)

@@ -7,10 +7,12 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from labkit.data.posts import Posts
 from labkit.evaluation.behaviour import behaviours_of
+from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.gates import GATES, gates_of
 from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.search import examine_all, sample_of
@@ -27,6 +29,11 @@ class WrongStages:
     @pytest.fixture(scope="session")
     def posts(self, posts: Posts) -> Posts:
         return leak(posts)
+
+    @pytest.fixture(scope="session")
+    def data_checks(self, data_checks: DataChecks) -> DataChecks:
+        suspect = data_checks.suspect
+        return replace(data_checks, suspect=replace(suspect, train=np.ones_like(suspect.train)))
 
     @pytest.fixture(scope="session")
     def saved_model(self, saved_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:

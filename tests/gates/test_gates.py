@@ -114,7 +114,7 @@ def test_a_run_that_does_not_train_takes_the_settings_of_one_that_does():
 
 def test_a_threshold_for_the_labs_posts_applies_to_others_only_where_it_is_set():
     own = {gate.name for gate in GATES if gate.of_labs_posts}
-    assert own == {"fine_tuned_accuracy"}
+    assert own == {"fine_tuned_accuracy", "suspect_share"}
     assert own.isdisjoint(thresholds("embedded", {}, labs_posts=False))
     limits = thresholds("embedded", {"fine_tuned_accuracy": 0.7}, labs_posts=False)
     assert limits["fine_tuned_accuracy"] == 0.7

@@ -175,6 +175,54 @@ def leak_a_long_post(subject: Subject, folder: Path) -> Subject:
     return subject.but(posts=replace(found, test=longer))
 
 
+def relabel(
+    subject: Subject, change: Callable[[np.ndarray, np.random.Generator], np.ndarray]
+) -> Subject:
+    """Other labels of the train and validation posts."""
+    posts, rng = subject.run.posts, np.random.default_rng(0)
+    splits = {}
+    for name in ("train", "validation"):
+        split = getattr(posts, name)
+        labels = change(np.array(split["label"]), rng).tolist()
+        features = split.features
+        splits[name] = split.remove_columns("label").add_column("label", labels).cast(features)
+    return subject.but(posts=replace(posts, **splits))
+
+
+def mix_up_the_labels(subject: Subject, folder: Path) -> Subject:
+    """Train and validation posts with each other's labels."""
+    return relabel(subject, lambda labels, rng: rng.permutation(labels))
+
+
+def flip(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A fifth of the labels is the other one."""
+    rows = rng.permutation(len(labels))[: len(labels) // 5]
+    labels[rows] = 1 - labels[rows]
+    return labels
+
+
+def flip_a_fifth(subject: Subject, folder: Path) -> Subject:
+    """One label in five is the other one; the corpus, which is hard, is seen with one in ten."""
+    return relabel(subject, flip)
+
+
+def with_base_embeddings(subject: Subject, change: Callable[[np.ndarray], np.ndarray]) -> Subject:
+    """Other embeddings of all posts by the base model."""
+    known = subject.run.base_embeddings
+    changed = {name: change(rows) for name, rows in known.items()}
+    return subject.but(base_embeddings=replace(known, **changed))
+
+
+def know_no_post(subject: Subject, folder: Path) -> Subject:
+    """A base model whose embeddings of the posts are NaN."""
+    return with_base_embeddings(subject, lambda rows: np.full_like(rows, np.nan))
+
+
+def know_one_post(subject: Subject, folder: Path) -> Subject:
+    """A base model to which all posts are alike."""
+    return with_base_embeddings(subject, lambda rows: np.full_like(rows, rows[0]))
+
+
 def shuffle_labels(subject: Subject, folder: Path) -> Subject:
     """A fine-tune on labels that were shuffled."""
     tokens = subject.run.tokens
@@ -432,6 +480,13 @@ SABOTAGE: dict[str, dict[str, Sabotage | str]] = {
         "constant": leak_a_long_post,
         "tie": leak_a_test_post(str.upper),
         "mild": leak_a_test_post(lambda text: f"{text}. "),
+    },
+    "suspect_share": {
+        "broken": mix_up_the_labels,
+        "nan": know_no_post,
+        "constant": know_one_post,
+        "tie": "as many as are allowed are allowed",
+        "mild": flip_a_fifth,
     },
     "fine_tuned_accuracy": {
         "broken": shuffle_labels,
