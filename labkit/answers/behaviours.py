@@ -59,7 +59,8 @@ def flip_table(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[Table
             shown = difference(flip.before, flip.after) if flip.before else quoted(flip.after[:80])
             rows.append((outcome.name.replace("_", " "), shown, turn(flip, labels)))
     title = "Smallest changes that broke the model (searched for; not part of the failure rates)"
-    return [Table(title, ("behaviour", "what was changed", "answer"), tuple(rows))] if rows else []
+    header = ("behaviour", "what was changed", "answer")
+    return [Table(title, header, tuple(rows), folded=True)] if rows else []
 
 
 def flip_texts(outcomes: Sequence[Outcome], labels: Sequence[str]) -> list[Listing]:

@@ -7,7 +7,7 @@ from labkit.evaluation.findings import LEARNED, DataChecks, NearCopies
 from labkit.report.blocks import Table
 from labkit.report.wording import percent
 
-SHOWN = 12
+SHOWN = 6  # labels, and pairs of posts
 EXCERPT = 160  # characters of a post
 
 

@@ -121,7 +121,7 @@ def explained_table(
         "wrong. The number before a train post is its cosine with this post. Rank 1 is the most "
         "suspicious label of all posts (exercise 3)."
     )
-    return [Table(title, header, tuple(rows), how=how)] if rows else []
+    return [Table(title, header, tuple(rows), how=how, folded=True)] if rows else []
 
 
 def neighbour(posts: Posts, found: Neighbour | None) -> str:

@@ -25,7 +25,7 @@ from labkit.report.wording import percent, percent_interval, with_interval
 
 SHOWN_CLASSES = 5  # where they are many
 SHOWN_SLICES = 5  # as many as the lab's own corpus has
-SHOWN_WORDINGS = 5  # best and worst
+SHOWN_WORDINGS = 2  # of the best, and of the worst
 BEYOND_DOUBT = 0.001  # a p-value
 ONE_WAY = 2 / 3  # of all errors
 
