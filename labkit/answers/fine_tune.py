@@ -10,6 +10,7 @@ from labkit.evaluation.comparison import Paired
 from labkit.evaluation.comparison import against as compared
 from labkit.evaluation.intervals import Estimate
 from labkit.evaluation.metrics import Draws, Evaluations, Method, best_without_examples
+from labkit.evaluation.paired import WITH_SEED
 from labkit.evaluation.seeds import better_neighbour
 from labkit.model.predictions import Reseeded
 from labkit.report.answer import Answer
@@ -104,6 +105,10 @@ def about_seeds(tuned: Method, reseeded: Reseeded | None) -> tuple[str, dict[str
             "seed_accuracy_high": float(accuracies.max()),
             "seed_sd": float(accuracies.std(ddof=1)),
             "seed_disagreement": apart,
+            **{
+                f"{WITH_SEED}{seed}": float(accuracy)
+                for seed, accuracy in zip(reseeded.seeds, accuracies[1:], strict=True)
+            },
         },
     )
 

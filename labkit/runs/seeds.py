@@ -4,11 +4,11 @@ They are found in the history, and a baseline takes them along, so that a compar
 luck from change.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from labkit.evaluation.paired import SeedSpread, seed_spread
+from labkit.evaluation.paired import WITH_SEED, SeedSpread, seed_spread
 from labkit.runs.history import FILE, METRICS, Record, read
 
 Seeds = dict[str, dict[str, float]]  # numbers by metric and by seed
@@ -27,7 +27,18 @@ def reseeded(record: Record, folder: Path) -> Seeds:
                 value = one.values.get(metric.exercise, {}).get(metric.name)
                 if isinstance(value, int | float):
                     found.setdefault(metric.name, {})[str(one.recipe.get("seed"))] = value
+            for name, seed, value in trained_again(one.values.get("fine_tune", {})):
+                found.setdefault(name, {}).setdefault(seed, value)
     return found
+
+
+def trained_again(values: Mapping[str, Any]) -> Iterator[tuple[str, str, float]]:
+    """What the further trainings of one run came to: metric, seed and number of each."""
+    for name, value in values.items():
+        if name.startswith(WITH_SEED):
+            seed = name.removeprefix(WITH_SEED)
+            yield "fine_tuned_accuracy", seed, value
+            yield "margin", seed, values["margin"] + value - values["fine_tuned_accuracy"]
 
 
 def made_of(record: Record) -> tuple[Any, ...]:

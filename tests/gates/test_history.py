@@ -10,26 +10,10 @@ from labkit.errors import LabError
 from labkit.plumbing.results import plain
 from labkit.runs import history, trend
 from labkit.runs.description import describe
-from labkit.runs.history import METRICS, Change, Record
+from labkit.runs.history import METRICS, Change
+from tests.records import BASELINE, NOW, VALUES
 from tests.running import run_pytest
 
-VALUES: dict[str, dict[str, Any]] = {metric.exercise: {} for metric in METRICS}
-for _metric in METRICS:
-    VALUES[_metric.exercise] |= {_metric.name: 0.5}
-NOW = {"profile": "embedded", "labels": ["a", "b"]}
-BASELINE = Record(
-    run="20260101T000000Z",
-    when="2026-01-01T00:00:00+00:00",
-    commit="abc",
-    profile="embedded",
-    base_model="m",
-    data="d",
-    data_fingerprint="f",
-    labels=["a", "b"],
-    recipe={},
-    passed=True,
-    values=VALUES,
-)
 EACH = pytest.mark.parametrize("metric", METRICS, ids=lambda metric: metric.name)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from labkit import lab
 from labkit.evaluation.gates import gates_of
-from labkit.evaluation.paired import SeedSpread
+from labkit.evaluation.paired import WITH_SEED, SeedSpread
 from labkit.plumbing.results import plain
 from labkit.plumbing.store import Store
 from labkit.report.blocks import Mistakes
@@ -19,7 +19,7 @@ from labkit.runs.flips import OF_ANSWERS, against, blocks
 from labkit.runs.history import Record
 from labkit.runs.post_by_post import Kept, Said, compare, keep, load
 from labkit.runs.seeds import reseeded, spreads
-from tests.gates.test_history import BASELINE, NOW, VALUES
+from tests.records import BASELINE, NOW, VALUES
 from tests.running import run_pytest
 
 
@@ -146,6 +146,21 @@ def test_the_history_tells_what_another_seed_changes(tmp_path):
     assert found == {"1": 0.80, "2": 0.91, "3": 0.85, "9": 0.7}
 
 
+def test_a_run_that_trained_with_several_seeds_knows_what_the_seed_changes(tmp_path):
+    """Its accuracy and its margin over what is fixed, with no other run beside it."""
+    values = {
+        "fine_tuned_accuracy": 0.86,
+        "margin": 0.05,
+        f"{WITH_SEED}43": 0.88,
+        f"{WITH_SEED}44": 0.85,
+    }
+    run = run_of(42, 0.86)
+    found = reseeded(replace(run, values={**run.values, "fine_tune": values}), tmp_path)
+    assert found["fine_tuned_accuracy"] == {"42": 0.86, "43": 0.88, "44": 0.85}
+    assert found["margin"] == pytest.approx({"42": 0.05, "43": 0.07, "44": 0.04})
+    assert spreads(found).keys() >= {"fine_tuned_accuracy", "margin"}
+
+
 def test_a_worsening_that_another_seed_explains_fails_no_run_unless_a_tolerance_is_given():
     worse = {**VALUES, "fine_tune": {**VALUES["fine_tune"], "fine_tuned_accuracy": 0.47}}
     lucky = {"fine_tuned_accuracy": 0.04}
@@ -240,6 +255,7 @@ def twice(tmp_path_factory, tiny_checkpoint, tiny_dataset, one_thread):
             *("tests/exercises/test_4_fine_tune.py", "-k", "test_gate", *loose),
             *("--lab-profile=embedded", f"--lab-base-model={tiny_checkpoint}"),
             *(f"--lab-dataset={tiny_dataset}", "--lab-max-length=64", "--lab-learning-rate=5e-3"),
+            "--lab-seeds=1",
             *more,
             folder=folder,
         )
