@@ -25,11 +25,15 @@ REFUSED = "refused"  # a run that ended with an error and not with a number
 
 @dataclass(frozen=True)
 class Seen:
-    """What was seen of one run: the gates that failed, and whether an exercise was refused."""
+    """What was seen of one run: the gates that failed, and whether an exercise was refused.
+
+    `errors` are those that are none of the lab's own, which speak for a mistake in this measurement.
+    """
 
     fault: str | None
     dose: int
     failing: frozenset[str]
+    errors: tuple[str, ...] = ()
 
     @property
     def red(self) -> bool:
@@ -44,9 +48,9 @@ def seen(run: dict[str, Any]) -> Seen:
         for name, number in run["measured"].items()
         if number is None or not gates[name].allows(number)
     }
-    return Seen(
-        run["fault"], run["dose"], frozenset(failing | {REFUSED} if run["refused"] else failing)
-    )
+    foreign = (error for error in run["refused"].values() if not error.startswith("LabError"))
+    refused = {REFUSED} if run["refused"] else set()
+    return Seen(run["fault"], run["dose"], frozenset(failing | refused), tuple(foreign))
 
 
 def upper_end(hits: int, of: int) -> float:
@@ -121,15 +125,14 @@ def page(power: Power, planned: int) -> str:
     return f"""# What the gates can see
 
 A gate that was seen to fail once can fail; how often it does when something is wrong, and how often
-when nothing is, has to be measured. `make power` does: {kinds} faults, each in three doses, are put
-into small trainings on made-up posts (the world of the puzzles), beside runs in which nothing is wrong.
-Each run has posts, splits, head and batches of its own seed. The faults follow the mutation operators
+when nothing is, has to be measured. `make power` does: faults in three doses are put into small
+trainings on made-up posts (the world of the puzzles), beside runs in which nothing is wrong. Each seed has, splits, head and batches of its own. The faults follow the mutation operators
 that DeepCrime took from real faults in deep learning
 ([Humbatova and others 2021](https://doi.org/10.1145/3460319.3464825)), and go on to inference and files.
 
-This page is written by the command, from {len(power.healthy)} healthy and {len(power.faulty)} faulty
-runs.{part} It says what the gates see in *this* small world, where a healthy model is right on nearly
-every post; on a harder task thresholds are as far away as there, but noise is larger.
+This page is written by the command, from {len(power.healthy)} healthy runs and {len(power.faulty)} runs
+with one of {kinds} faults.{part} It says what the gates see in *this* small world, where a healthy model is
+right on nearly every post. Where a task is harder the numbers lie nearer to their thresholds.
 
 ```console
 $ make power    # goes on where it was cut off; results are kept in build/power
@@ -151,7 +154,7 @@ $ make power    # goes on where it was cut off; results are kept in build/power
 
 {by_fault(power)}
 
-A number is how many runs of that dose were red, by any gate or because an exercise was refused: a
+{errors(power)}A number is how many runs of that dose were red, by any gate or because an exercise was refused: a
 number that is none, or a file that cannot be read, ends in an error that names it, not in a gate. The
 last columns are the smallest dose that was seen in at least half of its runs, and what saw the full one
 in at least half of its runs.
@@ -210,17 +213,23 @@ def by_gate(power: Power) -> str:
 
 def verdicts(power: Power) -> str:
     """What is to be said of gates that add nothing, and of those that alarm."""
+    if not power.faulty:
+        return ""
     idle = [gate for gate in LIMITS if not any(gate in run.failing for run in power.faulty)]
     doubled = [gate for gate in LIMITS if gate not in idle and not power.alone(gate)]
     alarming = [gate for gate in LIMITS if power.alarms(gate)]
     said = [
-        (idle, "saw none of these faults"),
-        (doubled, "saw no run that nothing else saw, so here another gate would do in its place"),
-        (alarming, "alarmed in a healthy run"),
+        (idle, "saw none of these faults", "Every gate saw one of these faults"),
+        (
+            doubled,
+            "saw no run that nothing else saw, so here another gate would do in its place",
+            "Each of the others saw a run that nothing else saw",
+        ),
+        (alarming, "alarmed in a healthy run", "No gate alarmed in a healthy run"),
     ]
     return "\n".join(
-        f"- {', '.join(f'`{gate}`' for gate in names) if names else 'No gate'} {words}."
-        for names, words in said
+        f"- {', '.join(f'`{gate}`' for gate in names)} {words}." if names else f"- {otherwise}."
+        for names, words, otherwise in said
     )
 
 
@@ -243,6 +252,15 @@ def by_fault(power: Power) -> str:
             )
         )
     return table(("where", "fault", *DOSES, "seen from", "by"), rows)
+
+
+def errors(power: Power) -> str:
+    """Runs that ended with an error which is none of the lab's own; nothing where there are none."""
+    found = {(run.fault or "healthy", error) for run in power.runs for error in run.errors}
+    if not found:
+        return ""
+    lines = "".join(f"- {fault}: `{error}`\n" for fault, error in sorted(found))
+    return f"Some runs ended with an error that is none of the lab's own:\n\n{lines}\n"
 
 
 def sees(power: Power, fault: str, gate: str, dose: int) -> bool:

@@ -82,6 +82,9 @@ def test_the_page_says_which_gates_add_nothing_and_which_alarm():
     assert "`margin_low`, `loss_ratio` saw no run that nothing else saw" in said
     assert "No gate alarmed in a healthy run" in said
     assert "still missing" not in said
+    assert "none of the lab's own" not in said
+    broken = Seen(SECOND, 2, frozenset({REFUSED}), ("ValueError: no such column",))
+    assert f"- {SECOND}: `ValueError: no such column`" in page(Power((*healthy, broken)), 61)
     alarming = page(Power((*healthy, run(None, 0, "margin_low"), *full)), 70)
     assert "7 runs are still missing" in alarming
     assert "`margin_low` alarmed in a healthy run" in alarming
