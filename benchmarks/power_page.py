@@ -126,13 +126,14 @@ def page(power: Power, planned: int) -> str:
 
 A gate that was seen to fail once can fail; how often it does when something is wrong, and how often
 when nothing is, has to be measured. `make power` does: faults in three doses are put into small
-trainings on made-up posts (the world of the puzzles), beside runs in which nothing is wrong. Each seed has, splits, head and batches of its own. The faults follow the mutation operators
-that DeepCrime took from real faults in deep learning
-([Humbatova and others 2021](https://doi.org/10.1145/3460319.3464825)), and go on to inference and files.
+trainings on made-up posts (the world of the puzzles), beside runs in which nothing is wrong. Each seed
+has its own posts, splits, head and batches. The faults follow the mutation operators that DeepCrime took
+from real faults in deep learning ([Humbatova and others 2021](https://doi.org/10.1145/3460319.3464825)),
+and go on to inference and files.
 
 This page is written by the command, from {len(power.healthy)} healthy runs and {len(power.faulty)} runs
-with one of {kinds} faults.{part} It says what the gates see in *this* small world, where a healthy model is
-right on nearly every post. Where a task is harder the numbers lie nearer to their thresholds.
+with one of {kinds} faults.{part} It says what the gates see in *this* small world, where a healthy model
+is right on nearly every post. Where a task is harder the numbers lie nearer to their thresholds.
 
 ```console
 $ make power    # goes on where it was cut off; results are kept in build/power
@@ -182,7 +183,7 @@ def together(power: Power) -> str:
     return f"""{table(("what", "measured"), rows)}
 
 The aim is to see {100 * CAUGHT:.0f} % of the full doses: {"met" if caught >= CAUGHT else "not met"}\
-{f" (missed: {', '.join(missed)})" if missed else ""}. The other is that at most {100 * ALARMS:.0f} % of \
+{f" (not in every run: {', '.join(missed)})" if missed else ""}. The other is that at most {100 * ALARMS:.0f} % of \
 healthy runs alarm, by the upper end, all gates together: {"met" if upper <= ALARMS else "not met"}."""
 
 
