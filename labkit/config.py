@@ -207,7 +207,7 @@ class Recipe(Checked):
 
 
 @dataclass(frozen=True)
-class LabConfig:
+class LabConfig(Checked):
     """All that a run depends on besides the content of its input files and the gates.
 
     `label_texts` are the wordings of labels for zero-shot methods; a label without any goes by its

@@ -64,11 +64,16 @@ def bootstrap(
 def paired_difference(better: np.ndarray, worse: np.ndarray, seed: int) -> Estimate:
     """Accuracy of `better` minus accuracy of `worse` on the same posts, paired bootstrap.
 
-    Both are (posts,) arrays of correctness: booleans, or means over several runs in [0, 1].
+    Both are (posts,) arrays of correctness: booleans, or means over several runs in [0, 1]. With
+    them exchanged, it is the same interval with the other sign.
     """
     difference = np.asarray(better, dtype=float) - worse
     if len(difference) == 0:
         raise ValueError("there are no posts to resample")
+    differing = difference[difference != 0]
+    if differing.sum() < 0 or (differing.sum() == 0 and len(differing) and differing[0] < 0):
+        turned = paired_difference(worse, better, seed)
+        return Estimate(-turned.value, -turned.high, -turned.low)
     values, counts = np.unique(difference, return_counts=True)
     return drawn_counts(lambda drawn: drawn @ values / drawn.sum(axis=1), counts, seed)
 

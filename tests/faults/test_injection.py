@@ -6,6 +6,7 @@ from argparse import Namespace
 from types import SimpleNamespace
 from typing import Any, cast
 
+import datasets
 import numpy as np
 import pytest
 import yaml
@@ -168,7 +169,7 @@ def test_the_summary_makes_nothing_of_it(attack):
 
 def ingredients(text: str, folder: Any) -> Ingredients:
     """What a card is made from, with a text of the user's for every name."""
-    rows: Any = [None] * 4
+    rows = datasets.Dataset.from_dict({"text": ["a post"] * 4})
     right = np.array([True])
     estimate = Estimate(0.5, 0.4, 0.6)
     return Ingredients(
@@ -192,6 +193,7 @@ def lineage(text: str) -> Lineage:
             data={
                 "labels": [text, "other"],
                 "split_sizes": {"train": 4, "test": 4},
+                "cleaning": {"unused": {}},
                 "source": text,
                 "fingerprint": "0" * 64,
             },

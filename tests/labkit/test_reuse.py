@@ -222,7 +222,7 @@ def test_with_nothing_changed_nothing_is_computed(subject, plain):
 def test_another_learning_rate_keeps_what_does_not_depend_on_it(subject, plain):
     config = apply(plain_config(), {"learning-rate": 4e-3})
     assert computed(config, subject / "shared") == {
-        *("plan", "fine_tuned", "repeatability", "predictions", "separation"),
+        *("plan", "fine_tuned", "reseeded", "repeatability", "predictions", "separation"),
         *("saved_model", "reload_difference"),
     }
 

@@ -60,7 +60,7 @@ def test_without_a_fault_every_gate_holds(play):
     assert re.search(r"All \d+ gates hold", play(None))
 
 
-QUICK = 3  # of the faults; all with `make long`
+QUICK = 1  # of the faults; all with `make long`
 FAULTY = [
     pytest.param(one, id=one["name"], marks=[pytest.mark.long] if place >= QUICK else [])
     for place, one in enumerate(ANSWERS)

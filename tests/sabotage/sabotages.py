@@ -218,11 +218,6 @@ def know_no_post(subject: Subject, folder: Path) -> Subject:
     return with_base_embeddings(subject, lambda rows: np.full_like(rows, np.nan))
 
 
-def know_one_post(subject: Subject, folder: Path) -> Subject:
-    """A base model to which all posts are alike."""
-    return with_base_embeddings(subject, lambda rows: np.full_like(rows, rows[0]))
-
-
 def shuffle_labels(subject: Subject, folder: Path) -> Subject:
     """A fine-tune on labels that were shuffled."""
     tokens = subject.run.tokens
@@ -484,7 +479,7 @@ SABOTAGE: dict[str, dict[str, Sabotage | str]] = {
     "suspect_share": {
         "broken": mix_up_the_labels,
         "nan": know_no_post,
-        "constant": know_one_post,
+        "constant": "words tell wrong labels as well; embeddings that are all alike fail topic_gap_low",
         "tie": "as many as are allowed are allowed",
         "mild": flip_a_fifth,
     },

@@ -144,7 +144,7 @@ def test_a_failure_is_shrunk_to_the_smallest_edit(logits, outcome_of):
         if old != new
     ]
     ((name, shown, turned),) = flip_table([outcome], LABELS)[0].rows
-    assert (name, shown) == ("case", f"`{change[0]}` → `{change[1]}`")
+    assert (name, shown) == ("case", f"“{change[0]}” → “{change[1]}”")
     before, after = turned.split(" → ")
     assert before.partition(" ")[0] != after.partition(" ")[0]
     assert outcome.flip.after in flip_texts([outcome], LABELS)[0].text.replace("\\n", "\n")

@@ -65,7 +65,7 @@ def _by_epoch(sweep: Sweep) -> Figure:
     axes = canvas.subplots()
     top = 1.6 * sweep.guessing
     for place, rate in enumerate(sweep.rates):
-        line = RATE_STYLES[place - sweep.rates.index(sweep.rate)]
+        line = RATE_STYLES.get(place - sweep.rates.index(sweep.rate), "-.")
         history = sweep.at(rate)[0].history
         losses = [epoch.train_loss for epoch in history.epochs]
         own, below = rate == sweep.rate, rate < sweep.rate
