@@ -78,7 +78,7 @@ def rows(run: Run) -> Iterator[tuple[str, str]]:
 
 def untrained(run: Run) -> Iterator[tuple[str, str]]:
     posts, truth, seed = run.posts, run.posts.truth, EMBEDDED.recipe.seed
-    own = verdicts.slices_of(posts) == INVERTED
+    own = posts.slices == INVERTED
     by_wording = wording_accuracies(run.zero_shot, truth.test)
     values = pretrained_knowledge.answer(posts, run.probes, seed).values
     share = values["nearest_neighbour_share"]
@@ -123,7 +123,7 @@ def untrained(run: Run) -> Iterator[tuple[str, str]]:
 def trained(run: Run) -> Iterator[tuple[str, str]]:
     posts, truth, seed = run.posts, run.posts.truth, EMBEDDED.recipe.seed
     methods, logits = run.evaluations, run.predictions.logits
-    tuned, slices = methods["fine_tuned"], verdicts.slices_of(posts)
+    tuned, slices = methods["fine_tuned"], posts.slices
     own, errors = slices == INVERTED, ~tuned.correct
     rivals = {"zero-shot": best_without_examples(methods), "the linear probe": methods[PROBE]}
     for name, rival in rivals.items():
