@@ -16,7 +16,7 @@ from labkit.report.wording import percent, percent_interval
 SHOWN = 5
 SLICES = {  # of the lab's own corpus
     "plain": "a usual post",
-    "jargon": "no word that outsiders know",
+    "jargon": "no word by which outsiders know the topic",
     "crossover": "a post about one topic in the words of the other",
     "short": "one or two sentences",
     "noisy": "signatures and quotations",

@@ -61,7 +61,7 @@ def pays(found: Paired, probe: Method) -> str:
     elif found.verdict == "worse":
         said = f"Fine-tuning does not pay here: on the same posts it is {points(found.difference, -1)} worse than {known}. "
     else:
-        said = f"Fine-tuning does not pay here: on the same posts it is {alike(found, known)}. "
+        said = f"That fine-tuning pays is not shown here: on the same posts it is {alike(found, known)}. "
     return said + uneven(found)
 
 
@@ -215,7 +215,7 @@ def how_sure(found: Sureness, posts: int) -> str:
     verdict = (
         "so that is more than chance"
         if found.perfect.p_value <= NOTICED
-        else "so no fault is visible"
+        else "so over all posts no fault is visible"
     )
     moved = found.cooled.error - own.error
     effect = (

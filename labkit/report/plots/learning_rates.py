@@ -41,7 +41,7 @@ def _by_rate(sweep: Sweep) -> Figure:
         losses = [min(trial.loss, top) for trial in sweep.at(rate)]
         colour = VERMILION if rate == sweep.rate else BLUE
         axes.plot([rate] * len(losses), losses, "o", color=colour, ms=5, clip_on=False)
-    axes.axvline(sweep.rate, color=VERMILION, lw=1, ls=":", zorder=0, label="the recipe's rate")
+    axes.axvline(sweep.rate, color=VERMILION, lw=1, ls=":", zorder=0, label="the rule's rate")
     _guessing(axes, sweep)
     axes.set(xscale="log", xlabel="learning rate", ylabel="validation loss (nats)")
     axes.set_ylim(0, top * 1.02)
@@ -55,7 +55,7 @@ def _by_rate(sweep: Sweep) -> Figure:
         canvas,
         "Validation loss by learning rate",
         f"Validation loss at the kept epoch by learning rate, mean over the seeds: {values}. The "
-        f"recipe's rate is {sweep.rate:.2g}; guessing has {sweep.guessing:.2f}.",
+        f"rule's rate for so few steps is {sweep.rate:.2g}; guessing has {sweep.guessing:.2f}.",
         f"Each dot is one training; lower is better. {_both_ends(sweep, means)}",
     )
 
@@ -84,7 +84,7 @@ def _by_epoch(sweep: Sweep) -> Figure:
         canvas,
         "Training loss by epoch",
         f"Mean training loss of each epoch, one line for each learning rate; in the last: {values}.",
-        "One line for each learning rate; the thick one is the recipe. A line that stays at the dashed one has learned nothing.",
+        "One line for each learning rate; the thick one is the rule's for so few steps. A line that stays at the dashed one has learned nothing.",
     )
 
 
