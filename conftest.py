@@ -29,6 +29,13 @@ settings.register_profile("explore", max_examples=2000, deadline=None, suppress_
 settings.load_profile("lab")
 
 
+LONGEST = ("tests/exercises/", "tests/report/")  # begun first, so that no worker is left to wait
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))  # stable: the rest as it was
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Under xdist's `--dist loadfile` the exercises stay in one worker, as each module does.
