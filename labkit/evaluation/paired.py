@@ -21,9 +21,7 @@ from scipy.stats import binom, norm, t
 LEVEL = 0.05  # of a one-sided test of equivalence, and of a two-sided one of difference
 POWER = 0.8
 FEWEST = 3  # trainings that say how much another seed changes
-WITH_SEED = (
-    "accuracy_with_seed_"  # and the seed: the accuracy of a run's further trainings, in its values
-)
+WITH_SEED = "accuracy_with_seed_"  # then the seed: what a further training of a run got right
 
 
 @dataclass(frozen=True)

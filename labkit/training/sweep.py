@@ -1,7 +1,7 @@
 """What learning rate, epochs and seed do to quality: small trainings on a part of the posts.
 
-All are compared on the same validation posts, and run side by side where there are cores. A last pair with the same seed says whether a
-training can be repeated bit for bit.
+All are compared on the same validation posts, and run side by side where there are cores. A last
+pair with the same seed says whether a training can be repeated bit for bit.
 """
 
 import gc
