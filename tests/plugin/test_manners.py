@@ -93,9 +93,13 @@ def run(project: Path, *args: str) -> Finished:
 
 
 def seen(project: Path, done: Finished) -> tuple[int, str, set[str]]:
-    """What a person sees of a run: exit code, output, files; seconds and plugins left out."""
+    """What a person sees of a run: exit code, output, files; seconds and plugins left out.
+
+    The results' letters are sorted: of two workers either may be the first to report.
+    """
     output = re.sub(r"\d+\.\d+s( \(\d+:\d+:\d+\))?|\[ *\d+%\]|gw\d", "", done.stdout + done.stderr)
     output = re.sub(r"^(plugins:.*|=+|.*worker.*\n)", "", output, flags=re.M)
+    output = re.sub(r"^[.FEsxX]+", lambda letters: "".join(sorted(letters[0])), output, flags=re.M)
     files = {str(path.relative_to(project)) for path in project.rglob("*")}
     return done.returncode, re.sub("=+", "=", output), files
 
