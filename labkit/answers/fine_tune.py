@@ -62,7 +62,7 @@ def answer(
     return Answer(
         "fine_tune",
         f"{percent_interval(tuned.accuracy)}, {100 * margin.value:+.1f} points on "
-        f"{'guessing' if rival.method == 'majority' else 'zero-shot'}",
+        f"{'guessing' if rival.method == 'majority' else 'the best zero-shot'}",
         paragraphs(reached, told, " ".join(sure)),
         {
             **with_interval("fine_tuned_accuracy", tuned.accuracy),

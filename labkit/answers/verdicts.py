@@ -110,17 +110,17 @@ def separated(found: Separations, posts: int) -> str:
         else f"{rows} of the {posts} test posts drawn at random"
     )
     gain = found.gain
-    ends = f"({gain.low:.2f} to {gain.high:.2f})"
+    ends = f"({gain.low:.3f} to {gain.high:.3f})"
     if gain.low > 0:
-        moved = f"a gain of {gain.value:.2f} {ends}"
+        moved = f"a gain of {gain.value:.3f} {ends}"
     elif gain.high < 0:
-        moved = f"a loss of {-gain.value:.2f} ({-gain.high:.2f} to {-gain.low:.2f})"
+        moved = f"a loss of {-gain.value:.3f} ({-gain.high:.3f} to {-gain.low:.3f})"
     else:
-        moved = f"a change of {gain.value:.2f} {ends}, no more than chance explains"
+        moved = f"a change of {gain.value:.3f} {ends}, no more than chance explains"
     before, after = found.before, found.after
     return (
         f"The silhouette of the classes (1: fully apart, 0: mixed), in the full embedding space over "
-        f"{over}, goes from {before.silhouette:.2f} to {after.silhouette:.2f} with fine-tuning: "
+        f"{over}, goes from {before.silhouette:.3f} to {after.silhouette:.3f} with fine-tuning: "
         f"{moved}. {nearer(after.silhouette)} With labels dealt out at random it is almost always "
         f"{against_null(before)} before, {against_null(after)} after."
     )
@@ -146,7 +146,8 @@ def against_null(found: Separation) -> str:
 def told_apart(posts: Posts, evaluations: Evaluations) -> str:
     """The fine-tuned accuracy with and without the worst slice, where that is far below the rest.
 
-    Empty where no slice is. Where label similarity is worse than a guess there, that says why.
+    Empty where no slice is. Where label similarity is worse than a guess there, or words alone are
+    worse than elsewhere, that says why.
     """
     slices, tuned = posts.slices, evaluations["fine_tuned"]
     if slices is None or len(np.unique(slices)) < 2:
@@ -163,12 +164,24 @@ def told_apart(posts: Posts, evaluations: Evaluations) -> str:
         f" There label similarity is right on {percent_interval(by_label_texts)} and the most "
         f"frequent class on {percent(guess)}: these posts borrow the words of another class."
         if by_label_texts.high < guess
-        else ""
+        else words_there(evaluations["tfidf_logistic"], own, guess)
     )
     return (
         f"The average hides a difference: {percent_interval(inside)} on the {own.sum()} posts of the "
         f"slice {name}, {percent_interval(outside)} on all others; {errors[0]} of the {errors[1]} "
         f"errors are in that slice.{why} "
+    )
+
+
+def words_there(words: Method, own: np.ndarray, guess: float) -> str:
+    """What words alone tell on the posts `own` (posts,); empty where that is as much as elsewhere."""
+    inside, outside = accuracy(words.correct[own]), accuracy(words.correct[~own])
+    if inside.high >= outside.low:
+        return ""
+    tell = "mislead" if inside.high < guess else "tell less of their class"
+    return (
+        f" A classifier that only counts words (TF-IDF) gets {percent(inside.value)} there and "
+        f"{percent(outside.value)} on all others: the words of these posts {tell}."
     )
 
 

@@ -67,7 +67,7 @@ def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, s
         confident_mistakes(posts, best, scores),
     ]
     sentence = (
-        _found(posts, best, by_wording)
+        _found(posts, best, by_wording, scores)
         + _heads(heads, luck, "trained_nli" in evaluations)
         + _read(len(zero_shot.asked), len(posts.test))
         + _slices(slices)
@@ -97,7 +97,7 @@ def _short_name(evaluation: Method) -> str:
     return evaluation.name.removeprefix("zero-shot: ")
 
 
-def _found(posts: Posts, best: Method, by_wording: np.ndarray) -> str:
+def _found(posts: Posts, best: Method, by_wording: np.ndarray, scores: np.ndarray) -> str:
     """How often the best method is right, by class, and what other wordings come to."""
     wrong = ~best.correct
     truth, labels = best.of(posts.truth.test), posts.labels
@@ -115,22 +115,34 @@ def _found(posts: Posts, best: Method, by_wording: np.ndarray) -> str:
     name = _short_name(best)
     return (
         f"{name[0].upper()}{name[1:]} gets {percent_interval(best.accuracy)}; it is wrong on "
-        f"{by_class} posts{worst}.{_one_way(truth, best.predicted, labels)} It depends on the "
+        f"{by_class} posts{worst}.{_one_way(truth, best, scores, labels)} It depends on the "
         f"wording: over {len(by_wording)} wordings of the labels label similarity gets from "
         f"{percent(by_wording.min())} to {percent(by_wording.max())}. "
     )
 
 
-def _one_way(truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]) -> str:
-    """That most errors are posts of one class taken for one other; empty where they are not."""
-    counts = confusion(truth, predicted, len(labels))
+def _one_way(truth: np.ndarray, best: Method, scores: np.ndarray, labels: Sequence[str]) -> str:
+    """That most errors are posts of one class taken for one other; empty where they are not.
+
+    And why, where the sentence of that other label is the nearer one over both classes alike: then
+    the wording leans, whatever the posts say. `scores` (posts, labels) are cosines then.
+    """
+    counts = confusion(truth, best.predicted, len(labels))
     np.fill_diagonal(counts, 0)
     own, other = divmod(int(counts.argmax()), len(labels))
     if counts[own, other] < max(ONE_WAY * counts.sum(), 1):
         return ""
-    return (
+    said = (
         f" Most errors go one way: {counts[own, other]} of {counts.sum()} are {labels[own]} posts "
         f"taken for {labels[other]}."
+    )
+    of_both = [scores[truth == one].mean(axis=0) for one in (own, other) if one in truth]
+    to_own, to_other = np.mean(of_both, axis=0)[[own, other]]
+    if best.method != "label_similarity" or to_other <= to_own:
+        return said
+    return (
+        f"{said} The wording leans that way: over both classes alike, the mean cosine with the "
+        f"sentence for {labels[other]} is {to_other:.2f}, with that for {labels[own]} {to_own:.2f}."
     )
 
 

@@ -9,8 +9,8 @@ Entailment asks a model for natural language inference (NLI): does the post, the
 the claim "This example is about baseball.", the hypothesis? transformers' `zero-shot-classification`
 pipeline does this. It needs a head that was trained for it. Put on a base checkpoint, the head is
 two layers of random numbers: it answers, and its answer means nothing. So 20 such heads are drawn
-and all are measured. The `distilbert` profile also has a trained one; `embedded`, which needs no
-network, has none: there the zero-shot number to read is label similarity's.
+and all are measured. The `distilbert` profile also has a checkpoint with a trained head. `embedded`,
+made to run offline, has no such checkpoint: there the zero-shot number to read is label similarity's.
 
 Predict first: 20 random heads on two classes. What accuracy do they have on average, and how far
 is the best from the worst? Then look:

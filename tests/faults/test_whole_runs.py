@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -363,21 +363,30 @@ def schema(path: Path, number: int, **changes: Any) -> str:
     return json.dumps(baseline | {"schema": number} | changes)
 
 
-@pytest.mark.parametrize(
-    "what",
-    [pytest.param(w, marks=[pytest.mark.faults] if i > 1 else []) for i, w in enumerate(UNUSABLE)],
-)
-@pytest.mark.parametrize("option", ["compare", "pin"])
-def test_what_cannot_be_compared_with_is_a_usage_error_in_a_line(subject, what, option):
-    if option == "pin" and what in ("a-run-that-failed", "a-link-that-leads-nowhere"):
-        pytest.skip("a record that failed may be replaced, and what is not there be made")
+# A record of a run that failed may be replaced, and one that is not there yet be made.
+NO_RECORDS = [
+    pytest.param(option, what, marks=[pytest.mark.faults] if number > 1 else [])
+    for option in ("compare", "pin")
+    for number, what in enumerate(UNUSABLE)
+    if option == "compare" or what not in ("a-run-that-failed", "a-link-that-leads-nowhere")
+]
+
+
+@pytest.fixture
+def past(subject: Subject) -> Iterator[Path]:
+    """Where a record might be; nothing is left there."""
     path = subject.folder / "past.json"
+    yield path
     if path.is_dir():
         path.rmdir()
     path.unlink(missing_ok=True)
-    UNUSABLE[what](path)
+
+
+@pytest.mark.parametrize(("option", "what"), NO_RECORDS)
+def test_what_cannot_be_compared_with_is_a_usage_error_in_a_line(subject, past, option, what):
+    UNUSABLE[what](past)
     before = subject.kept()
-    ended = subject.measure(f"--lab-{option}=past.json")
+    ended = subject.measure(f"--lab-{option}={past.name}")
     assert ended.code == 4, ended.said
     (line,) = [line for line in ended.said.splitlines() if line.startswith("ERROR:")]
     assert f"--lab-{option}" in line

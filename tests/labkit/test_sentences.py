@@ -175,6 +175,15 @@ def test_exercise_4_tells_the_accuracy_as_the_mixture_that_it_is(classes):
     assert f"the most frequent class on {100 / classes:.1f} %" in said
 
 
+def test_exercise_4_says_that_words_mislead_where_label_similarity_does_not_say_why():
+    """Words alone are wrong on the whole slice, label similarity only outside it."""
+    outside = {**CASES["wins"], "zero_shot": range(60, 100)}
+    said = fine_tuned_sentence(build(2, True, outside))
+    assert "There label similarity" not in said
+    assert "(TF-IDF) gets 0.0 % there and 81.2 % on all others" in said
+    assert "the words of these posts mislead." in said
+
+
 def test_exercise_4_calls_no_slice_worse_that_is_not():
     even = {name: range(0, SIZE, 10) for name in ("tuned", "probe", "zero_shot")}
     assert "slice" not in fine_tuned_sentence(build(2, True, even))
@@ -234,9 +243,9 @@ def test_exercise_5_says_where_accuracy_and_macro_f1_disagree():
 @pytest.mark.parametrize(
     ("ends", "words"),
     [
-        ((0.1, 0.2, 0.3), "a gain of 0.20 (0.10 to 0.30)"),
+        ((0.1, 0.2, 0.3), "a gain of 0.200 (0.100 to 0.300)"),
         ((-0.1, 0.0, 0.1), "no more than chance explains"),
-        ((-0.3, -0.2, -0.1), "a loss of 0.20 (0.10 to 0.30)"),
+        ((-0.3, -0.2, -0.1), "a loss of 0.200 (0.100 to 0.300)"),
     ],
 )
 def test_exercise_5_says_which_way_the_classes_moved(ends, words):
@@ -316,6 +325,7 @@ def test_exercise_2_says_where_most_errors_go_one_way():
     assert isinstance(shown, Mistakes)
     assert shown.rows[0].closeness == "cosine 1.00, with its own label 0.00"
     assert "Most errors go one way: 40 of 40 are class 1 posts taken for class 0." in said
+    assert "the mean cosine with the sentence for class 0 is 0.70, with that for class 1 0.30" in said
     world = build(2, False, CASES["wins"])
     said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
     assert "one way" not in said
