@@ -25,18 +25,14 @@ from labkit.plugin.stash import (
     Reports,
 )
 
-pytest_plugins = (
-    "labkit.plugin.fixtures",
-    "labkit.plugin.builtin",
-    "labkit.plugin.workers",
-    "labkit.plugin.html",
-)
-
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
-    from labkit.plugin import hookspecs
+    from labkit.plugin import builtin, fixtures, hookspecs, html, workers
 
     pluginmanager.add_hookspecs(hookspecs)
+    # Not as `pytest_plugins`: for each name there pytest reads every installed package's metadata.
+    for module in (fixtures, builtin, workers, html):
+        pluginmanager.register(module, module.__name__)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
