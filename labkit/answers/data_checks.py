@@ -47,6 +47,7 @@ def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
                 how="Suspected by logistic regression on the base model's embeddings and on words, "
                 f"trained on at most {LEARNED:,} of the other posts. Suspicion: 0 % where it is certain "
                 "of the label, 100 % where it is certain of another class.",
+                folded=True,
             )
         )
     if checks.copies:
@@ -56,9 +57,20 @@ def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
                 "Between splits they make a test easier than it is; keep one of each pair",
                 ("splits", "labels", "runs of words shared", "post"),
                 tuple(copy_row(posts, pair) for pair in checks.copies[:SHOWN]),
+                folded=True,
             )
         )
     return found
+
+
+def looked_at(checks: DataChecks) -> str:
+    """How many labels look wrong and how many posts are nearly the same, with where to read them."""
+    count = sum(int(split.sum()) for _, split in checks.suspect.items())
+    found = [suspects(count).partition(";")[0]] if count else []
+    if checks.copied:
+        pairs = "pair of posts is" if checks.copied == 1 else "pairs of posts are"
+        found.append(f"{checks.copied} {pairs} nearly the same")
+    return f" {' and '.join(found)}: see More numbers." if found else ""
 
 
 def suspects(count: int) -> str:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from labkit.answers.data_checks import check_tables, check_values
+from labkit.answers.data_checks import check_tables, check_values, looked_at
 from labkit.data.posts import SPLITS, Cleaning, Posts, column
 from labkit.data.texts import Known
 from labkit.data.tokens import Tokens, load_tokenizer
@@ -51,7 +51,7 @@ def answer(
         f"[SEP], and has rare words in pieces marked ##. {sizes['train']} posts train, "
         f"{sizes['validation']} validate, {sizes['test']} test; {sum(cleaning.empty.values())} "
         f"empty posts and {cleaning.repeated + cleaning.also_in_test} repeated ones were dropped."
-        f"{set_aside}{left_unused(cleaning)}",
+        f"{set_aside}{left_unused(cleaning)}{looked_at(data_checks)}",
         {
             "median_tokens": float(median),
             "p95_tokens": float(high),

@@ -1,6 +1,7 @@
 """Exercise 2: how far one gets without a training example, and where it goes wrong."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -63,7 +64,7 @@ def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, s
         wording_table(zero_shot, by_wording),
         plots.random_heads(heads.accuracies, evaluations["label_similarity"].accuracy.value),
         plots.confusion_matrix(best.name, confusion(truth, best.predicted, len(labels)), labels),
-        *([slice_table(best, slices)] if slices else []),
+        *([replace(slice_table(best, slices), folded=True)] if slices else []),
         confident_mistakes(posts, best, scores),
     ]
     sentence = (
@@ -90,6 +91,7 @@ def wording_table(zero_shot: ZeroShotScores, accuracies: np.ndarray) -> Table:
         tuple((" / ".join(zero_shot.wordings[i][:4]), percent(accuracies[i])) for i in shown),
         best=shown.index(0),
         mark="the pipeline's",
+        folded=True,
     )
 
 

@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labkit import lab
+from labkit.answers.data_checks import looked_at
 from labkit.config import DataSource
+from labkit.data.posts import BySplit
 from labkit.evaluation.data_checks import check, judge_labels, near_copies, suspects
+from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.mistakes import EXPLAINED, explain, nearest, shorten
 from labkit.model.encoding import load_logits
 from labkit.plumbing.store import Store
@@ -27,6 +30,23 @@ def clouds(posts: int, classes: int, spread: float, seed: int) -> tuple[np.ndarr
     centres = rng.normal(size=(classes, 16))
     vectors = centres[labels] + spread * rng.normal(size=(posts, 16))
     return vectors / np.linalg.norm(vectors, axis=1, keepdims=True), labels
+
+
+@pytest.mark.parametrize(
+    ("wrong", "copied", "said"),
+    [
+        (0, 0, ""),
+        (1, 0, " 1 label looks wrong: see More numbers."),
+        (8, 0, " 8 labels look wrong: see More numbers."),
+        (0, 1, " 1 pair of posts is nearly the same: see More numbers."),
+        (8, 3, " 8 labels look wrong and 3 pairs of posts are nearly the same: see More numbers."),
+    ],
+)
+def test_the_answer_says_what_looks_wrong_and_where_to_read_it(wrong, copied, said):
+    nothing = BySplit(*[np.zeros(10)] * 3)
+    suspect = BySplit(np.arange(10) < wrong, np.zeros(10, bool), np.zeros(10, bool))
+    checks = DataChecks(nothing, nothing, suspect, (), copied, 0)
+    assert looked_at(checks) == said
 
 
 @pytest.mark.parametrize("classes", [2, 5])

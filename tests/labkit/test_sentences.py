@@ -325,7 +325,9 @@ def test_exercise_2_says_where_most_errors_go_one_way():
     assert isinstance(shown, Mistakes)
     assert shown.rows[0].closeness == "cosine 1.00, with its own label 0.00"
     assert "Most errors go one way: 40 of 40 are class 1 posts taken for class 0." in said
-    assert "the mean cosine with the sentence for class 0 is 0.70, with that for class 1 0.30" in said
+    assert (
+        "the mean cosine with the sentence for class 0 is 0.70, with that for class 1 0.30" in said
+    )
     world = build(2, False, CASES["wins"])
     said = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0).sentence
     assert "one way" not in said
