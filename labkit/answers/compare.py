@@ -1,6 +1,7 @@
 """Exercise 5: all methods side by side, and the classes in embedding space before and after."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from scipy.special import softmax
@@ -86,7 +87,7 @@ def answer(
             points(posts, separation.rows, softmax(logits.test.astype(np.float64), axis=-1)),
             labels,
         ),
-        plots.reliability(found.own, tuned.name),
+        replace(plots.reliability(found.own, tuned.name), folded=True),
         *([slice_table(tuned, by_slice)] if by_slice else []),
         confident_mistakes(posts, tuned, logits.test),
         *explained_table(posts, mistakes.surest, data_checks),

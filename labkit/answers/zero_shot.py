@@ -60,9 +60,10 @@ def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, s
     scores = zero_shot.label_similarity[0]
     if best.method != "label_similarity":
         scores = getattr(zero_shot, best.method)
+    label_accuracy = evaluations["label_similarity"].accuracy.value
     blocks: list[Block] = [
         wording_table(zero_shot, by_wording),
-        plots.random_heads(heads.accuracies, evaluations["label_similarity"].accuracy.value),
+        replace(plots.random_heads(heads.accuracies, label_accuracy), folded=True),
         plots.confusion_matrix(best.name, confusion(truth, best.predicted, len(labels)), labels),
         *([replace(slice_table(best, slices), folded=True)] if slices else []),
         confident_mistakes(posts, best, scores),

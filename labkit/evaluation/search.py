@@ -34,24 +34,12 @@ SHRINKS = 24  # cases tried at most on the way to a small failure
 def beginnings_of(
     posts: Posts, tokenizer: Path, max_length: int, model: Model, random_seed: int
 ) -> Sample:
-    """Test posts as far as they leave room for what is added to them, and what the model says."""
+    """Test posts by class share, cut so that there is room for more, and what the model says."""
     limit = min(TOKENS, max(1, max_length // 3))
-    rows = rows_asked(posts.truth.test, random_seed)
-    texts = beginnings(load_tokenizer(tokenizer), posts.test.select(rows)["text"], limit)
-    return Sample(tuple(texts), posts.truth.test[rows], model(texts))
-
-
-def rows_asked(truth: np.ndarray, random_seed: int) -> np.ndarray:
-    """Rows of the posts that behaviours are looked at on, by class share; `truth` has the classes."""
+    truth = posts.truth.test
     (rows,) = stratified_sample(truth, (min(POSTS, len(truth)),), random_seed)
-    return rows
-
-
-def sample_of(texts: Sequence[str], truth: np.ndarray, model: Model, random_seed: int) -> Sample:
-    """What a model says of some texts, drawn by class share; `truth` (texts,) are their classes."""
-    rows = rows_asked(truth, random_seed)
-    chosen = [texts[row] for row in rows]
-    return Sample(tuple(chosen), truth[rows], model(chosen))
+    texts = beginnings(load_tokenizer(tokenizer), posts.test.select(rows)["text"], limit)
+    return Sample(tuple(texts), truth[rows], model(texts))
 
 
 def examine_folder(

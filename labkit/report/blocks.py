@@ -15,12 +15,16 @@ MOST_NAMED = 21  # classes with a mark of their own in the planes; more are told
 
 @dataclass(frozen=True)
 class Figure:
-    """A plot: SVG for the page, the same in words, and a sentence on how to read it."""
+    """A plot: SVG for the page, the same in words, and a sentence on how to read it.
+
+    One that is `folded` stands with the other details of its answer, as a table does.
+    """
 
     title: str
     alt: str
     svg: str
     how: str = ""
+    folded: bool = False
 
 
 @dataclass(frozen=True)

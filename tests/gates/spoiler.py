@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from labkit.data.posts import Posts
-from labkit.evaluation.behaviour import behaviours_of
+from labkit.evaluation.behaviour import Sample, behaviours_of
 from labkit.evaluation.findings import DataChecks
 from labkit.evaluation.gates import GATES, gates_of
 from labkit.evaluation.outcomes import Outcome
-from labkit.evaluation.search import examine_all, sample_of
+from labkit.evaluation.search import examine_all
 from labkit.plugin.stash import SESSION
 from labkit.report.answer import Answer
 from tests.sabotage.sabotages import SEED, damaged, leak, not_a_number
@@ -41,7 +41,8 @@ class WrongStages:
 
     @pytest.fixture(scope="session")
     def behaviours(self, posts: Posts) -> tuple[Outcome, ...]:
-        sample = sample_of(posts.test["text"], posts.truth.test, not_a_number, SEED)
+        texts = tuple(posts.test["text"])
+        sample = Sample(texts, posts.truth.test, not_a_number(texts))
         return examine_all(behaviours_of(posts.labels), not_a_number, sample, SEED)
 
 
