@@ -16,7 +16,7 @@ from labkit.evaluation.calibration import (
 )
 from labkit.evaluation.comparison import Paired
 from labkit.evaluation.intervals import Estimate, accuracy
-from labkit.evaluation.metrics import Evaluations, Method
+from labkit.evaluation.metrics import PROBE, Evaluations, Method
 from labkit.evaluation.separation import Separation, Separations
 from labkit.report.wording import percent, percent_interval
 
@@ -164,7 +164,7 @@ def told_apart(posts: Posts, evaluations: Evaluations) -> str:
         f" There label similarity is right on {percent_interval(by_label_texts)} and the most "
         f"frequent class on {percent(guess)}: these posts borrow the words of another class."
         if by_label_texts.high < guess
-        else words_there(evaluations["tfidf_logistic"], own, guess)
+        else others_there(evaluations, own, guess)
     )
     return (
         f"The average hides a difference: {percent_interval(inside)} on the {own.sum()} posts of the "
@@ -173,16 +173,32 @@ def told_apart(posts: Posts, evaluations: Evaluations) -> str:
     )
 
 
-def words_there(words: Method, own: np.ndarray, guess: float) -> str:
-    """What words alone tell on the posts `own` (posts,); empty where that is as much as elsewhere."""
-    inside, outside = accuracy(words.correct[own]), accuracy(words.correct[~own])
-    if inside.high >= outside.low:
-        return ""
-    tell = "mislead" if inside.high < guess else "tell less of their class"
-    return (
-        f" A classifier that only counts words (TF-IDF) gets {percent(inside.value)} there and "
-        f"{percent(outside.value)} on all others: the words of these posts {tell}."
-    )
+def others_there(evaluations: Evaluations, own: np.ndarray, guess: float) -> str:
+    """What words alone, or else the base model's embeddings, tell on the posts `own` (posts,).
+
+    Empty where that is as much as elsewhere.
+    """
+    for method, name, what in (
+        (
+            "tfidf_logistic",
+            "A classifier that only counts words (TF-IDF)",
+            "the wording of these posts",
+        ),
+        (
+            PROBE,
+            "Logistic regression on the base model's embeddings",
+            "what that model sees in these",
+        ),
+    ):
+        correct = evaluations[method].correct
+        inside, outside = accuracy(correct[own]), accuracy(correct[~own])
+        if inside.high < outside.low:
+            tell = "misleads" if inside.high < guess else "says less of their class"
+            return (
+                f" {name} gets {percent(inside.value)} there and {percent(outside.value)} on all "
+                f"others: {what} {tell}."
+            )
+    return ""
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,7 @@ def test_exercise_4_says_that_words_mislead_where_label_similarity_does_not_say_
     said = fine_tuned_sentence(build(2, True, outside))
     assert "There label similarity" not in said
     assert "(TF-IDF) gets 0.0 % there and 81.2 % on all others" in said
-    assert "the words of these posts mislead." in said
+    assert "the wording of these posts misleads." in said
 
 
 def test_exercise_4_calls_no_slice_worse_that_is_not():
