@@ -22,7 +22,7 @@ from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Table
 from labkit.report.plots import methods as plots
 from labkit.report.plots.methods import MOST_CLASSES
-from labkit.report.wording import percent, percent_interval, with_interval
+from labkit.report.wording import paragraphs, percent, percent_interval, with_interval
 
 SHOWN_CLASSES = 5  # where they are many
 SHOWN_SLICES = 5  # as many as the lab's own corpus has
@@ -60,19 +60,17 @@ def answer(posts: Posts, baselines: BaselineScores, zero_shot: ZeroShotScores, s
     scores = zero_shot.label_similarity[0]
     if best.method != "label_similarity":
         scores = getattr(zero_shot, best.method)
-    label_accuracy = evaluations["label_similarity"].accuracy.value
     blocks: list[Block] = [
         wording_table(zero_shot, by_wording),
-        replace(plots.random_heads(heads.accuracies, label_accuracy), folded=True),
+        plots.random_heads(heads.accuracies, evaluations["label_similarity"].accuracy.value),
         plots.confusion_matrix(best.name, confusion(truth, best.predicted, len(labels)), labels),
         *([replace(slice_table(best, slices), folded=True)] if slices else []),
         confident_mistakes(posts, best, scores),
     ]
-    sentence = (
-        _found(posts, best, by_wording, scores)
-        + _heads(heads, luck, "trained_nli" in evaluations)
-        + _read(len(zero_shot.asked), len(posts.test))
-        + _slices(slices)
+    sentence = paragraphs(
+        _found(posts, best, by_wording, scores) + _slices(slices),
+        _heads(heads, luck, "trained_nli" in evaluations)
+        + _read(len(zero_shot.asked), len(posts.test)),
     )
     headline = f"{percent_interval(best.accuracy)} by {_short_name(best)}"
     return Answer("zero_shot", headline, sentence, values, tuple(blocks))
@@ -120,7 +118,7 @@ def _found(posts: Posts, best: Method, by_wording: np.ndarray, scores: np.ndarra
         f"{name[0].upper()}{name[1:]} gets {percent_interval(best.accuracy)}; it is wrong on "
         f"{by_class} posts{worst}.{_one_way(truth, best, scores, labels)} It depends on the "
         f"wording: over {len(by_wording)} wordings of the labels label similarity gets from "
-        f"{percent(by_wording.min())} to {percent(by_wording.max())}. "
+        f"{percent(by_wording.min())} to {percent(by_wording.max())}."
     )
 
 
