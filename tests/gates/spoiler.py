@@ -41,8 +41,8 @@ class WrongStages:
 
     @pytest.fixture(scope="session")
     def behaviours(self, posts: Posts) -> tuple[Outcome, ...]:
-        texts = tuple(posts.test["text"])
-        sample = Sample(texts, posts.truth.test, not_a_number(texts))
+        texts = list(posts.test["text"])
+        sample = Sample(tuple(texts), posts.truth.test, not_a_number(texts))
         return examine_all(behaviours_of(posts.labels), not_a_number, sample, SEED)
 
 
