@@ -57,7 +57,8 @@ def answer(
         sure, values = [luck, *sure], {**values, **spread}
     reached = (
         f"Fine-tuning reached {percent_interval(tuned.accuracy)} on {len(tuned.correct)} test "
-        f"posts, {against(found, RIVALS[rival.method])}. {verdicts.told_apart(posts, evaluations)}"
+        f"posts, {against(found, RIVALS[rival.method])}. {verdicts.told_apart(posts, evaluations).strip()}"
+        f"{verdicts.one_way(tuned.of(posts.truth.test), tuned.predicted, posts.labels)[0]}"
     )
     return Answer(
         "fine_tune",
@@ -97,8 +98,8 @@ def about_seeds(tuned: Method, reseeded: Reseeded | None) -> tuple[str, dict[str
     return (
         f"Trained with {len(accuracies)} seeds it gets {percent(accuracies.min())} to "
         f"{percent(accuracies.max())} (SD {100 * accuracies.std(ddof=1):.1f} points), and one such "
-        f"model differs from the kept one on {percent(apart)} of the posts; the intervals cover the "
-        "draw of the posts and that of the training.",
+        f"model gives another answer than the kept one on {percent(apart)} of the posts; the intervals "
+        "cover the draw of the posts and that of the training.",
         {
             "seeds": len(accuracies),
             "seed_accuracy_low": float(accuracies.min()),
@@ -162,16 +163,16 @@ def about_rates(plan: Plan, sweep: Sweep, rate: float, gain: Estimate) -> str:
     """What the small trainings say about the recipe's rate."""
     start = f"In small trainings ({sweep.posts} posts cut at {sweep.tokens} tokens"
     if sweep.rate > plan.learning_rate:
-        start += "; fewer steps, and so by the rule a larger rate"
+        start += "; fewer steps need a larger rate, so the rule takes one"
     if gain.low > 0:
         return (
             f"{start}) a rate of {rate:.2g} is better than {sweep.rate:.2g}: {gain.value:.2f} nats "
-            "less validation loss, beyond noise."
+            "less validation loss, more than noise."
         )
     others = " or larger" if len(sweep.neighbours) > 1 else ""
     return (
-        f"{start}) a rate three times smaller{others} is not better than {sweep.rate:.2g} (beyond "
-        "noise)."
+        f"{start}) a rate three times smaller{others} is not better than {sweep.rate:.2g} by more than "
+        "noise."
     )
 
 
@@ -179,17 +180,22 @@ def about_posts(curve: LearningCurve) -> str:
     """From how many train posts on fine-tuning is ahead of a linear probe, in the small trainings."""
     ahead = curve.fine_tuned > curve.probe
     largest = curve.posts[-1]
+    rival = "logistic regression on the base model's embeddings"
+    if not ahead[-1] and ahead.any():
+        earlier = " and ".join(
+            str(posts) for posts, led in zip(curve.posts, ahead, strict=True) if led
+        )
+        return (
+            f"With {earlier} train posts fine-tuning does better there than {rival}, with {largest} it "
+            "does not: where it starts to pay is not settled."
+        )
     if not ahead[-1]:
         return (
-            f"With up to {largest} train posts, fine-tuning does not do better there than logistic "
-            "regression on the base model's embeddings."
+            f"With up to {largest} train posts, fine-tuning does not do better there than {rival}."
         )
     behind = np.flatnonzero(~ahead)
     first = curve.posts[behind[-1] + 1 if len(behind) else 0]
-    return (
-        f"From {first} train posts on, fine-tuning does better there than logistic regression on "
-        f"the base model's embeddings."
-    )
+    return f"From {first} train posts on, fine-tuning does better there than {rival}."
 
 
 def tried_table(plan: Plan) -> tuple[Table, ...]:

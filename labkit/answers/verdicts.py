@@ -15,12 +15,13 @@ from labkit.evaluation.calibration import (
     temperature,
 )
 from labkit.evaluation.comparison import Paired
-from labkit.evaluation.intervals import Estimate, accuracy
+from labkit.evaluation.intervals import Estimate, accuracy, confusion
 from labkit.evaluation.metrics import PROBE, Evaluations, Method
 from labkit.evaluation.separation import Separation, Separations
 from labkit.report.wording import percent, percent_interval
 
 NOTICED = 0.05  # a p-value
+ONE_WAY = 2 / 3  # of all errors
 
 
 def points(estimate: Estimate, sign: int = 1) -> str:
@@ -121,8 +122,8 @@ def separated(found: Separations, posts: int) -> str:
     return (
         f"The silhouette of the classes (1: fully apart, 0: mixed), in the full embedding space over "
         f"{over}, goes from {before.silhouette:.3f} to {after.silhouette:.3f} with fine-tuning: "
-        f"{moved}. {nearer(after.silhouette)} With labels dealt out at random it is almost always "
-        f"{against_null(before)} before, {against_null(after)} after."
+        f"{moved}. {nearer(after.silhouette)} Before, labels dealt out at random almost always give "
+        f"{against_null(before)}. After, they give {against_null(after)}."
     )
 
 
@@ -138,9 +139,7 @@ def nearer(silhouette: float) -> str:
 def against_null(found: Separation) -> str:
     """What labels dealt out at random come to on the same embeddings, and whether that is less."""
     luck = "not luck" if found.p_value <= NOTICED else "no clearer than luck"
-    return (
-        f"below {found.null_95:.3f}, so {found.silhouette:.3f} is {luck} (p = {found.p_value:.2g})"
-    )
+    return f"less than {found.null_95:.3f}, so {found.silhouette:.3f} is {luck} (p = {found.p_value:.2g})"
 
 
 def told_apart(posts: Posts, evaluations: Evaluations) -> str:
@@ -201,6 +200,23 @@ def others_there(evaluations: Evaluations, own: np.ndarray, guess: float) -> str
     return ""
 
 
+def one_way(
+    truth: np.ndarray, predicted: np.ndarray, labels: Sequence[str]
+) -> tuple[str, int, int]:
+    """That most errors are posts of one class taken for one other, with the two; else no words."""
+    counts = confusion(truth, predicted, len(labels))
+    np.fill_diagonal(counts, 0)
+    own, other = divmod(int(counts.argmax()), len(labels))
+    if counts[own, other] < max(ONE_WAY * counts.sum(), 1):
+        return "", own, other
+    return (
+        f" Most errors go one way: {counts[own, other]} of {counts.sum()} are {labels[own]} posts "
+        f"taken for {labels[other]}.",
+        own,
+        other,
+    )
+
+
 @dataclass(frozen=True)
 class Sureness:
     """How sure a classifier is and how right: as it is, and at a temperature."""
@@ -248,13 +264,15 @@ def how_sure(found: Sureness, posts: int) -> str:
     )
     moved = found.cooled.error - own.error
     effect = (
-        "leaves it at" if abs(moved) < 5e-4 else "makes it worse:" if moved > 0 else "brings it to"
+        "leaves that error at"
+        if abs(moved) < 5e-4
+        else f"{'raises' if moved > 0 else 'lowers'} that error to"
     )
     return (
         f"On average it is {percent(own.sureness)} sure and right on {percent(right)}: "
         f"{direction(own.gap)}.{by_slice} Calibration error: {100 * own.error:.1f} points. With "
         f"{posts} posts even a perfectly calibrated model shows about {100 * found.perfect.mean:.1f} "
-        f"(up to {100 * found.perfect.high:.1f}), {verdict}. A temperature of "
+        f"(in 95 of 100 cases below {100 * found.perfect.high:.1f}), {verdict}. A temperature of "
         f"{found.temperature:.2f}, fitted on the validation posts, {effect} "
         f"{100 * found.cooled.error:.1f}."
     )

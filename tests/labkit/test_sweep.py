@@ -98,8 +98,9 @@ def curve(fine_tuned: tuple[float, ...], probe: tuple[float, ...]) -> LearningCu
         ((0.9, 0.5, 0.9), "From 120 train posts on, fine-tuning does better"),
         ((0.5, 0.6, 0.7), "With up to 120 train posts, fine-tuning does not do better"),
         ((0.5, 0.6, 0.8), "With up to 120 train posts, fine-tuning does not do better"),
+        ((0.9, 0.9, 0.7), "With 30 and 60 train posts fine-tuning does better"),
     ],
-    ids=["at the end", "in the middle", "by luck", "never", "a tie"],
+    ids=["at the end", "in the middle", "by luck", "never", "a tie", "no more"],
 )
 def test_it_is_said_from_how_many_posts_on_fine_tuning_pays(fine_tuned, said):
     assert about_posts(curve(fine_tuned, (0.8, 0.8, 0.8))).startswith(said)
