@@ -127,12 +127,15 @@ def _one_way(truth: np.ndarray, best: Method, scores: np.ndarray, labels: Sequen
     """That most errors go one way, where they do; empty where they do not.
 
     And why, where the sentence of that other label is the nearer one over both classes alike: then
-    the wording leans, whatever the posts say. `scores` (posts, labels) are cosines then.
+    the wording leans, whatever the posts say. The `scores` of label similarity are cosines (posts,
+    labels); those of other methods are not looked at.
     """
     said, own, other = one_way(truth, best.predicted, labels)
+    if not said or best.method != "label_similarity":
+        return said
     of_both = [scores[truth == one].mean(axis=0) for one in (own, other) if one in truth]
     to_own, to_other = np.mean(of_both, axis=0)[[own, other]]
-    if not said or best.method != "label_similarity" or to_other <= to_own:
+    if to_other <= to_own:
         return said
     return (
         f"{said} The wording leans that way: over both classes alike, the mean cosine with the "

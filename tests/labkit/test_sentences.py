@@ -335,6 +335,14 @@ def test_exercise_2_says_where_most_errors_go_one_way():
     assert "one way" not in said
 
 
+def test_exercise_2_is_answered_where_an_untrained_head_is_the_best():
+    """Label similarity is wrong on every post, so the heads lead, all of them drawn."""
+    world = build(2, False, {**CASES["wins"], "zero_shot": range(SIZE)}, asked=120)
+    answered = zero_shot.answer(world.posts, world.baselines, world.zero_shot, 0)
+    assert answered.values["best_method"] == "untrained_nli"
+    assert "mean cosine" not in answered.sentence
+
+
 def test_slices_are_explained_where_they_are_the_labs_own():
     own, other = (mistakes.about_slices(["crossover", name]) for name in ("plain", "billing"))
     assert "crossover: a post about one topic in the words of the other" in own
