@@ -66,7 +66,7 @@ def check_tables(posts: Posts, checks: DataChecks) -> list[Table]:
 def looked_at(checks: DataChecks) -> str:
     """How many labels look wrong and how many posts are nearly the same, with where to read them."""
     count = sum(int(split.sum()) for _, split in checks.suspect.items())
-    found = [suspects(count).partition(";")[0]] if count else []
+    found = [look_wrong(count)] if count else []
     if checks.copied:
         pairs = "pair of posts is" if checks.copied == 1 else "pairs of posts are"
         found.append(f"{checks.copied} {pairs} nearly the same")
@@ -75,8 +75,12 @@ def looked_at(checks: DataChecks) -> str:
 
 def suspects(count: int) -> str:
     """How many labels look wrong, and how many of them are shown."""
-    looks = "1 label looks wrong" if count == 1 else f"{count} labels look wrong"
+    looks = look_wrong(count)
     return looks if count <= SHOWN else f"{looks}; the {SHOWN} most suspicious"
+
+
+def look_wrong(count: int) -> str:
+    return "1 label looks wrong" if count == 1 else f"{count} labels look wrong"
 
 
 def copy_row(posts: Posts, pair: NearCopies) -> tuple[str, ...]:

@@ -59,9 +59,9 @@ class LabSession:
     `asked` are the ids of the exercises that tests were run for, `answers` what was measured for
     them; an exercise whose stages failed is asked and not answered. `modules` are the files of
     their tests. `registry` has what can be asked, `suite` gives the behaviours, `limits` the
-    thresholds by gate name; `baseline`
-    is the run to compare with, `kept` this run's answers to its test posts, `flips` what comparing
-    these with the baseline's gave, `trend` the plot of the runs before.
+    thresholds by gate name; `baseline` is the run to compare with, `kept` this run's answers to its
+    test posts, `flips` what comparing these with the baseline's gave, `trend` the plot of the runs
+    before.
     """
 
     config: LabConfig
