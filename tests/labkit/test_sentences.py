@@ -184,6 +184,15 @@ def test_exercise_4_says_that_words_mislead_where_label_similarity_does_not_say_
     assert "the wording of these posts misleads." in said
 
 
+def test_exercise_4_says_what_the_base_model_sees_where_words_do_as_well_as_elsewhere():
+    found = build(2, True, CASES["wins"]).evaluations
+    words = {**found, "tfidf_logistic": found["majority"]}
+    said = verdicts.others_there(words, np.arange(SIZE) < HARD, 0.5)
+    assert "embeddings gets 0.0 % there and 100.0 % on all others" in said
+    assert said.endswith("what that model sees in these misleads.")
+    assert verdicts.others_there(words, np.arange(SIZE) >= HARD, 0.5) == ""
+
+
 def test_exercise_4_calls_no_slice_worse_that_is_not():
     even = {name: range(0, SIZE, 10) for name in ("tuned", "probe", "zero_shot")}
     assert "slice" not in fine_tuned_sentence(build(2, True, even))
