@@ -3,7 +3,8 @@
 import re
 
 # Controls, and what turns the direction of a line: a terminal obeys them, a person doesn't see them.
-UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# A pattern, which is compiled when it is needed: every run of pytest imports this.
+UNSEEN = "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 
 
 class LabError(Exception):
@@ -19,4 +20,4 @@ class LabError(Exception):
 
 def visible(text: str) -> str:
     """A text in one line, in which `\\x1b` stands for the control character of that number."""
-    return UNSEEN.sub(lambda found: ascii(found[0])[1:-1], text)
+    return re.sub(UNSEEN, lambda found: ascii(found[0])[1:-1], text)

@@ -1,6 +1,7 @@
 """What the commands print: progress on standard error, results as JSON lines."""
 
 import json
+import re
 import sys
 from typing import Any
 
@@ -29,4 +30,4 @@ def write_json(value: Any) -> None:
     """
     ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
     text = json.dumps(value, ensure_ascii=ascii_only, allow_nan=False)
-    print(UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    print(re.sub(UNSEEN, lambda found: f"\\u{ord(found[0]):04x}", text))
