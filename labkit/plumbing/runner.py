@@ -1,9 +1,8 @@
 """Runs a graph of plain functions, each result computed once and found again.
 
-As with pytest's fixtures, the name of a function's parameter says what it takes: another stage, a
-setting, or `call`, the run itself. From that follows a stage's key: the content
-of its inputs, the settings it takes, the code it may reach, and the versions of the libraries. What
-a stage does not name it cannot use, so nothing can be forgotten.
+As with pytest's fixtures, the name of a parameter says what a function takes: another stage, a
+setting, or `call`, the run itself. From that follows a stage's key: content of inputs, settings,
+code it may reach, versions of libraries. What a stage does not name it cannot use or forget.
 """
 
 import gc
@@ -71,7 +70,8 @@ class Stage:
 
     @cached_property
     def inputs(self) -> tuple[str, ...]:
-        return tuple(inspect.getargs(self.function.__code__).args)  # a signature takes longer
+        code = self.function.__code__  # a signature takes longer
+        return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
     @property
     def summary(self) -> str:
