@@ -387,7 +387,7 @@ def test_exercise_4_says_whether_another_rate_is_better_and_why_it_is_not_the_pl
 @pytest.mark.parametrize(
     ("small", "large", "words"),
     [
-        (0.69, 0.7, "both ends are no better than guessing (0.69)"),
+        (0.69, 0.7, "both ends are hardly better than guessing (0.69)"),
         (0.69, 0.3, "The smallest rate hardly moves"),
         (0.3, float("nan"), "The largest rate destroys"),
         (0.3, 0.3, "neither the smallest nor the largest"),

@@ -97,7 +97,7 @@ def _both_ends(sweep: Sweep, means: Sequence[float]) -> str:
     small, large = (not mean < NO_BETTER * sweep.guessing for mean in (means[0], means[-1]))
     if small and large:
         return (
-            f"Here both ends are no better than guessing ({sweep.guessing:.2f}): too small a rate hardly "
+            f"Here both ends are hardly better than guessing ({sweep.guessing:.2f}): too small a rate hardly "
             "moves, too large a one destroys what the model knew."
         )
     if small:
