@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-MANY_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "1024", "LRU_CACHE_CAPACITY": "1024"}
+FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32", "LRU_CACHE_CAPACITY": "32"}
 
 
 def whole_batch(speed: Any) -> Any:
@@ -46,7 +46,8 @@ OFF: dict[str, Callable[[Any], Any]] = {
     "all on": lambda speed: speed,
     "parts": whole_batch,
     "dropout": lambda speed: replace(speed, bits=False),
-    "few kernels": lambda speed: speed,
+    "few widths": lambda speed: replace(speed, few=False),
+    "many kernels": lambda speed: speed,
     "vocabulary": whole_table,
     "attention": lambda speed: replace(speed, attention="sdpa"),
 }
@@ -83,7 +84,7 @@ def main() -> None:
 def apart(args: argparse.Namespace, name: str) -> dict[str, Any]:
     command = [sys.executable, __file__, f"--lab-dataset={args.lab_dataset}", f"--one={name}"]
     command += [f"--posts={args.posts}", f"--epochs={args.epochs}"]
-    kernels = MANY_KERNELS if name == "few kernels" else {}
+    kernels = FEW_KERNELS if name == "many kernels" else {}
     env = {**os.environ, **kernels, "PYTHONPATH": str(ROOT)}
     run = subprocess.run(command, env=env, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(run.stdout.splitlines()[-1])

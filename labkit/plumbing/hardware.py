@@ -17,6 +17,7 @@ from labkit.plumbing.processes import place
 
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # as Linux names what multiplies in bf16
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # drivers of NVIDIA, AMD and WSL
+KERNELS = "512"  # that oneDNN, and torch above it, keep: a training meets some two hundred
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # torch, NumPy; tokenizers
 
@@ -71,12 +72,11 @@ def torch_device(hardware: Hardware) -> str:
 def spare_memory() -> None:
     """Keep less of what is freed, for the rest of this process.
 
-    oneDNN and torch's layer above it compile kernels for every length of a batch and keep a
-    thousand of them; glibc keeps freed activations in its heap unless they were mapped alone.
-    Together this is a quarter of a training's peak, and costs no measurable time.
+    oneDNN and torch's layer above it compile kernels for every shape of a batch and keep a thousand
+    of them; glibc keeps freed activations in its heap unless they were mapped alone.
     """
     for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
-        os.environ.setdefault(variable, "32")
+        os.environ.setdefault(variable, KERNELS)
     if library := _glibc():
         library.mallopt(M_ARENA_MAX, 1)
         library.mallopt(M_MMAP_THRESHOLD, 4_000_000)

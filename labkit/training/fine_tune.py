@@ -13,13 +13,7 @@ from typing import TYPE_CHECKING, Any
 import datasets
 import numpy as np
 import torch
-from transformers import (
-    DataCollatorWithPadding,
-    EvalPrediction,
-    PrinterCallback,
-    TrainerCallback,
-    TrainingArguments,
-)
+from transformers import EvalPrediction, PrinterCallback, TrainerCallback, TrainingArguments
 
 from labkit.config import Recipe
 from labkit.plumbing.progress import Report, ignore
@@ -77,7 +71,7 @@ def fine_tune(
             ),
             train_dataset=train,
             eval_dataset=by_length(validation),
-            data_collator=DataCollatorWithPadding(tokenizer),
+            data_collator=speed.padding(model, tokenizer),
             compute_loss_func=mean_loss,
             compute_metrics=measure,
             callbacks=[recorder, *([MarkWhole()] if checkpoints else []), *speed.callbacks],

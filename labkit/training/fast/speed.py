@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
-from transformers import Trainer, TrainerCallback
+from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
 
 from labkit.plumbing.hardware import Hardware, return_memory
 from labkit.training.fast.attention import BY_LENGTH
@@ -19,9 +19,10 @@ from labkit.training.fast.dropout import cheap_dropout
 from labkit.training.fast.parts import part_of
 from labkit.training.fast.sampler import ByLengthTrainer
 from labkit.training.fast.vocabulary import rows_in_use
+from labkit.training.fast.widths import few_widths
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 TRIM_STEPS = 5  # training steps after which free memory goes back to the system
 
@@ -38,14 +39,21 @@ class TrimMemory(TrainerCallback):
 class Speed:
     """How to train on a machine: the Trainer's class, its settings, the attention kernel.
 
-    `bits` is dropout from cheap bits.
+    `bits` is dropout from cheap bits, `few` that batches have few widths.
     """
 
     arguments: dict[str, Any]
     trainer: type[Trainer] = ByLengthTrainer
     attention: str = BY_LENGTH
     bits: bool = False
+    few: bool = False
     callbacks: tuple[TrainerCallback, ...] = field(default_factory=lambda: (TrimMemory(),))
+
+    def padding(
+        self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerFast"
+    ) -> DataCollatorWithPadding:
+        """What makes a batch of posts of like length."""
+        return few_widths(model, tokenizer) if self.few else DataCollatorWithPadding(tokenizer)
 
     @contextmanager
     def around(self, model: "PreTrainedModel", *posts: datasets.Dataset) -> Iterator[None]:
@@ -75,6 +83,7 @@ def speed_of(hardware: Hardware, batch_size: int, train: datasets.Dataset) -> Sp
             "log_level_replica": "error",
         },
         bits=on_cpu,
+        few=on_cpu,
     )
 
 
