@@ -70,7 +70,7 @@ def looked_at(checks: DataChecks) -> str:
     if checks.copied:
         pairs = "pair of posts is" if checks.copied == 1 else "pairs of posts are"
         found.append(f"{checks.copied} {pairs} nearly the same")
-    return f" {' and '.join(found)}: see More numbers." if found else ""
+    return f" {' and '.join(found)}, listed under More numbers in the report." if found else ""
 
 
 def suspects(count: int) -> str:

@@ -16,7 +16,7 @@ from labkit.model.predictions import Reseeded
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Table
 from labkit.report.plots.learning_rates import learning_rates, many_epochs, posts_needed
-from labkit.report.plots.training import training_curves
+from labkit.report.plots.training import training_curve
 from labkit.report.wording import paragraphs, percent, percent_interval, with_interval
 from labkit.training.history import FineTuned, History, LearningCurve, Sweep
 from labkit.training.plan import Plan
@@ -148,7 +148,7 @@ def training(
             **with_interval("neighbour_gain", gain),
         },
         (
-            training_curves(history),
+            training_curve(history),
             epoch_table(history),
             *tried_table(plan),
             learning_rates(sweep),

@@ -36,10 +36,14 @@ def clouds(posts: int, classes: int, spread: float, seed: int) -> tuple[np.ndarr
     ("wrong", "copied", "said"),
     [
         (0, 0, ""),
-        (1, 0, " 1 label looks wrong: see More numbers."),
-        (8, 0, " 8 labels look wrong: see More numbers."),
-        (0, 1, " 1 pair of posts is nearly the same: see More numbers."),
-        (8, 3, " 8 labels look wrong and 3 pairs of posts are nearly the same: see More numbers."),
+        (1, 0, " 1 label looks wrong, listed under More numbers in the report."),
+        (8, 0, " 8 labels look wrong, listed under More numbers in the report."),
+        (0, 1, " 1 pair of posts is nearly the same, listed under More numbers in the report."),
+        (
+            8,
+            3,
+            " 8 labels look wrong and 3 pairs of posts are nearly the same, listed under More numbers in the report.",
+        ),
     ],
 )
 def test_the_answer_says_what_looks_wrong_and_where_to_read_it(wrong, copied, said):

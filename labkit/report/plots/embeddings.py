@@ -57,7 +57,7 @@ def similarity_heat_map(
 @matplotlib.rc_context(STYLE)
 def pair_histogram(same: np.ndarray, different: np.ndarray) -> Figure:
     """How similar pairs (pairs,) of the same topic are, over pairs of different topics."""
-    canvas = Canvas(figsize=(COLUMN, 3.5))
+    canvas = Canvas(figsize=(COLUMN, 3.0))
     panels = canvas.subplots(2, 1, sharex=True, sharey=True)
     low, high = min(same.min(), different.min()), max(same.max(), different.max())
     bins = list(np.linspace(low, high, 30))

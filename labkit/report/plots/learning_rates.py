@@ -32,7 +32,7 @@ def learning_rates(sweep: Sweep) -> Panels:
 
 
 def _by_rate(sweep: Sweep) -> Figure:
-    canvas = Canvas(figsize=(COLUMN, 3.0))
+    canvas = Canvas(figsize=(COLUMN, 2.7))
     axes = canvas.subplots()
     top = 1.6 * sweep.guessing
     means = [float(np.mean([trial.loss for trial in sweep.at(rate)])) for rate in sweep.rates]
@@ -61,7 +61,7 @@ def _by_rate(sweep: Sweep) -> Figure:
 
 
 def _by_epoch(sweep: Sweep) -> Figure:
-    canvas = Canvas(figsize=(COLUMN, 3.0))
+    canvas = Canvas(figsize=(COLUMN, 2.7))
     axes = canvas.subplots()
     top = 1.6 * sweep.guessing
     for place, rate in enumerate(sweep.rates):
@@ -108,7 +108,7 @@ def _both_ends(sweep: Sweep, means: Sequence[float]) -> str:
 
 
 @matplotlib.rc_context(STYLE)
-def many_epochs(sweep: Sweep) -> Panels:
+def many_epochs(sweep: Sweep) -> Figure:
     """Training and validation loss of the long training, with the epoch that would be kept."""
     long = sweep.long
     epochs = [epoch.epoch for epoch in long.history.epochs]
@@ -116,40 +116,24 @@ def many_epochs(sweep: Sweep) -> Panels:
     validation = [epoch.validation_loss for epoch in long.history.epochs]
     accuracy = [100 * epoch.validation_accuracy for epoch in long.history.epochs]
     kept = long.history.best_epoch
-    first, second = Canvas(figsize=(COLUMN, 3.0)), Canvas(figsize=(COLUMN, 3.0))
-    axes = first.subplots()
+    canvas = Canvas(figsize=(COLUMN, 2.7))
+    axes = canvas.subplots()
     for losses, name, colour in (
         (training, "training", BLUE),
         (validation, "validation", VERMILION),
     ):
         axes.plot(epochs, losses, marker="o", ms=4, color=colour, lw=2, label=name)
-    other = second.subplots()
-    other.plot(epochs, accuracy, marker="o", ms=4, color=VERMILION, lw=2, label="validation")
-    for each, figure in ((axes, first), (other, second)):
-        each.axvline(kept, color=MUTED, lw=1, ls="--", zorder=0, label="epoch kept")
-        each.set_xlabel("epoch")
-        legend_below(figure, each)
-    axes.set(ylabel="cross-entropy (nats)", ylim=(0, None))
-    other.set(ylabel="validation accuracy (%)")
-    title = f"{len(epochs)} epochs at {long.learning_rate:.2g}, on {long.posts} posts cut at {sweep.tokens} tokens"
-    return Panels(
-        title,
-        (
-            figure_of(
-                first,
-                "Too many epochs: training and validation loss",
-                f"Training loss falls from {training[0]:.2f} to {training[-1]:.2f}. Validation loss "
-                f"is lowest in epoch {kept} with {min(validation):.2f} and ends at "
-                f"{validation[-1]:.2f}.",
-                _by_heart(training, validation, kept),
-            ),
-            figure_of(
-                second,
-                "Too many epochs: validation accuracy",
-                f"Validation accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
-                _accuracy_then(accuracy, validation, kept),
-            ),
-        ),
+    axes.axvline(kept, color=MUTED, lw=1, ls="--", zorder=0, label="epoch kept")
+    axes.set(xlabel="epoch", ylabel="cross-entropy (nats)", ylim=(0, None))
+    legend_below(canvas, axes)
+    return figure_of(
+        canvas,
+        f"Too many epochs: {len(epochs)} at {long.learning_rate:.2g}, on {long.posts} posts cut at "
+        f"{sweep.tokens} tokens",
+        f"Training loss falls from {training[0]:.2f} to {training[-1]:.2f}. Validation loss is lowest "
+        f"in epoch {kept} with {min(validation):.2f} and ends at {validation[-1]:.2f}. Validation "
+        f"accuracy by epoch: {', '.join(f'{value:.1f} %' for value in accuracy)}.",
+        f"{_by_heart(training, validation, kept)} {_accuracy_then(accuracy, validation, kept)}",
     )
 
 
@@ -175,7 +159,7 @@ def _by_heart(training: Sequence[float], validation: Sequence[float], kept: int)
 def _accuracy_then(accuracy: Sequence[float], validation: Sequence[float], kept: int) -> str:
     """What became of the accuracy (%) from the kept epoch to the last."""
     then, end = accuracy[kept - 1], accuracy[-1]
-    said = f"{then:.1f} % in the epoch that is kept, {end:.1f} % in the last."
+    said = f"Validation accuracy is {then:.1f} % in the epoch that is kept and {end:.1f} % in the last."
     if _rises(validation) and end >= then:
         said += " The loss rises all the same: the model is as often right, but too sure where it is wrong."
     return said
@@ -187,7 +171,7 @@ def posts_needed(curve: LearningCurve, tokens: int, posts: int, whole: Sequence[
 
     `whole` are the validation accuracies of the recipe itself, by seed, on all `posts`, uncut.
     """
-    canvas = Canvas(figsize=(COLUMN, 3.2))
+    canvas = Canvas(figsize=(COLUMN, 2.9))
     axes = canvas.subplots()
     lines = (
         (100 * curve.probe, "base embeddings, logistic", BLUE, "s--"),

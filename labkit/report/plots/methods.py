@@ -61,7 +61,7 @@ def comparison(evaluations: Sequence[Evaluation | Draws]) -> Figure:
 @matplotlib.rc_context(STYLE)
 def random_heads(accuracies: np.ndarray, reference: float) -> Figure:
     """The accuracy of every randomly drawn head, with the best zero-shot method's for reference."""
-    canvas = Canvas(figsize=(COLUMN, 2.6))
+    canvas = Canvas(figsize=(COLUMN, 2.0))
     axes = canvas.subplots()
     height = np.random.default_rng(0).uniform(-0.3, 0.3, len(accuracies))
     axes.scatter(100 * accuracies, height, color=BLUE, alpha=0.7)
@@ -135,7 +135,7 @@ def confusions(title: str, matrix: np.ndarray, labels: Sequence[str]) -> Table:
 @matplotlib.rc_context(STYLE)
 def reliability(measured: Calibration, method: str) -> Figure:
     """Accuracy against confidence by bin, and below it how many posts each bin holds."""
-    canvas = Canvas(figsize=(COLUMN, 3.6))
+    canvas = Canvas(figsize=(COLUMN, 3.3))
     top, below = canvas.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     filled = measured.counts > 0
     x, y = 100 * measured.confidence[filled], 100 * measured.accuracy[filled]

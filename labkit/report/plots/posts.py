@@ -13,7 +13,7 @@ from labkit.report.plots.style import BLUE, COLUMN, GREY, INK, STYLE, figure_of
 @matplotlib.rc_context(STYLE)
 def token_histogram(lengths: Sequence[int], limit: int) -> Figure:
     """Tokens per post before truncation, on a logarithmic axis, with the limit."""
-    canvas = Canvas(figsize=(COLUMN, 3.0))
+    canvas = Canvas(figsize=(COLUMN, 2.6))
     axes = canvas.subplots()
     bins = np.geomspace(max(1, min(lengths)), max(max(lengths), limit) * 1.05, 40)
     kept = [length for length in lengths if length <= limit]
