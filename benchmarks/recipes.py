@@ -8,9 +8,11 @@ stage of the lab's own store, so a second call only reads it.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
+from typing import TypeVar
 
 from scipy.special import softmax
 
@@ -21,8 +23,9 @@ from labkit.evaluation.intervals import accuracy
 from labkit.plumbing.store import Store
 from labkit.profiles import EMBEDDED
 
-RATES = (5e-5, 1e-4, 2e-4, 3e-4)
-EPOCHS = (3, 6)
+T = TypeVar("T")
+RATES = "5e-5,1e-4,2e-4,3e-4"
+EPOCHS = "3,6"
 
 
 def row(config: LabConfig, store: Store, name: str) -> str:
@@ -46,18 +49,24 @@ def row(config: LabConfig, store: Store, name: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
+def numbers(kind: Callable[[str], T]) -> Callable[[str], list[T]]:
+    """What reads numbers that stand between commas."""
+    return lambda text: [kind(number) for number in text.split(",")]
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
     parser.add_argument("--dataset", help="where the posts lie (default: the lab's own corpus)")
     parser.add_argument("--labels", type=lambda text: tuple(text.split(",")), default=())
     parser.add_argument("--train-size", type=int)
-    parser.add_argument(
-        "--seeds", type=lambda text: [int(n) for n in text.split(",")], default=[42]
-    )
+    parser.add_argument("--test-size", type=int)
+    parser.add_argument("--seeds", type=numbers(int), default=[42])
+    parser.add_argument("--rates", type=numbers(float), default=RATES, help="of the grid")
+    parser.add_argument("--epochs", type=numbers(int), default=EPOCHS, help="of the grid")
     parser.add_argument("--rule-only", action="store_true", help="leave out the grid")
     parser.add_argument("--store", type=Path, default=Path(".pytest_cache", "d", "labkit"))
     args = parser.parse_args(arguments)
-    selection = Selection(labels=args.labels, train_size=args.train_size)
+    selection = Selection(labels=args.labels, train_size=args.train_size, test_size=args.test_size)
     config = EMBEDDED
     if args.dataset:
         config = replace(EMBEDDED, data=DataSource(args.dataset), selection=selection)
@@ -72,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "\n| recipe | rate | epochs | kept | validation loss | accuracy % | calibration error | s |"
     )
     print("|---|---|---|---|---|---|---|---|")
-    grid = [] if args.rule_only else [(rate, epochs) for rate in RATES for epochs in EPOCHS]
+    grid = [] if args.rule_only else list(product(args.rates, args.epochs))
     for seed in args.seeds:
         print(
             row(replace(config, recipe=Recipe(seed=seed)), store, f"rule, seed {seed}"), flush=True
