@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 PAGE = "lab.html"
 TITLE = "ML Lab 09: Fine-Tune a Model"
 LONGEST = 4000  # characters of a post or listing that the page shows
-SHOWN_TOKENS = 32
+SHOWN_TOKENS = 28
 MARKS = 7  # shapes of the t-SNE planes; past seven classes one meets a colour once more, not both
 ZOOM = 1.18  # pixels of the page for one point of a plot
 SCRIPT = (Path(__file__).parent / "templates" / "report.js").read_text("utf-8")

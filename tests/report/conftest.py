@@ -94,6 +94,7 @@ def run_lab(folder: Path, checkpoint: Path, posts: Path, *args: str) -> Run:
         *("--lab-gate=fine_tuned_accuracy=0.8", *args),  # on other posts it has no threshold
         folder=folder,
         COLUMNS="80",
+        OMP_NUM_THREADS="1",  # another number of threads computes anew, and workers have one each
     )
     return Run(process, folder / "reports")
 

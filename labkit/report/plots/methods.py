@@ -110,8 +110,8 @@ def confusion_matrix(title: str, matrix: np.ndarray, labels: Sequence[str]) -> M
         heading,
         tuple(labels),
         tuple(tuple(int(count) for count in row) for row in matrix),
-        "Each row is a true class, each column what the method said. Right answers stand on the "
-        "diagonal; the stronger the colour of a cell, the larger its share of the row.",
+        "A row is a true class, a column what the method said, so the diagonal is right. The stronger "
+        "the colour, the larger the share of the row.",
     )
 
 
