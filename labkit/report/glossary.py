@@ -38,7 +38,8 @@ def _spellings() -> tuple[re.Pattern[str], dict[str, Term]]:
         spelling.lower(): term for term in terms() for spelling in (term.name, *term.also)
     }
     longest_first = sorted(by_spelling, key=len, reverse=True)
-    pattern = r"(?<![\w-])(?:" + "|".join(map(re.escape, longest_first)) + r")(?![\w-])"
+    words = "|".join(map(re.escape, longest_first))
+    pattern = rf"(\(?)(?<![\w-])({words})(?![\w-]|\.\w)([).,:;]*)"  # not in tokenizer.json
     return re.compile(pattern, re.IGNORECASE), by_spelling
 
 
@@ -51,14 +52,16 @@ def _parts(text: str, seen: set[str]) -> Iterator[Markup]:
     pattern, by_spelling = _spellings()
     end = 0
     for found in pattern.finditer(text):
-        term = by_spelling[found[0].lower()]
+        before, word, after = found.groups()
+        term = by_spelling[word.lower()]
         if term.name in seen:
             continue
         seen.add(term.name)
         yield escape(text[end : found.start()])
-        yield Markup('<button type="button" class="term" popovertarget="{}">{}</button>').format(
-            term.id, found[0]
-        )
+        # A browser would break the line between a button and the bracket or comma beside it.
+        yield Markup(
+            '<span class="whole">{}<button type="button" class="term" popovertarget="{}">{}</button>{}</span>'
+        ).format(before, term.id, word, after)
         end = found.end()
     yield escape(text[end:])
 

@@ -1,6 +1,7 @@
 """What the docs show is what was run or written: answers of the sample, terms of the glossary."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_a_term_is_marked_once_and_everything_is_escaped():
     assert "&lt;b&gt;" in text
     assert seen == {"cosine", "token"}
     assert "<button" not in marked("tokens", seen)
+
+
+def test_a_term_keeps_the_punctuation_beside_it_and_is_no_part_of_a_file_name():
+    text = marked("frozen (logistic regression), not tokenizer.json. A tokenizer.", set())
+    assert re.findall(r"<span[^>]*>([^<]*)<.*?</button>([^<]*)</span>", text) == [
+        ("(", "),"),
+        ("", "."),
+    ]
 
 
 def test_every_term_has_its_own_place_and_its_longest_spelling_wins():
