@@ -7,6 +7,7 @@ import re
 import pytest
 
 from labkit.__main__ import main
+from labkit.evaluation.gates import GATES
 from labkit.puzzles import game
 from labkit.puzzles.faults import FAULTS
 from labkit.puzzles.sealed import FILE, load
@@ -54,6 +55,13 @@ def test_nothing_of_an_answer_can_be_read_in_the_package():
         for secret in (one["name"], one["reason"][:20], one["hints"][0][:20]):
             assert secret not in text
     assert set(json.loads(text)[0]) == {"number", "grade", "digest", "hints", "reason"}
+
+
+def test_every_gate_that_an_answer_names_is_one():
+    told = " ".join(" ".join([one["reason"], *one["clues"]]) for one in ANSWERS)
+    named = set(re.findall(r"gate (\w+)\)|(\w+) measured", told))
+    assert named
+    assert {first or second for first, second in named} <= {gate.name for gate in GATES}
 
 
 def test_without_a_fault_every_gate_holds(play):
