@@ -56,7 +56,7 @@ def numbers(kind: Callable[[str], T]) -> Callable[[str], list[T]]:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else "")
-    parser.add_argument("--dataset", help="where the posts lie (default: the lab's own corpus)")
+    parser.add_argument("--dataset", default="labkit:corpus", help="where the posts lie")
     parser.add_argument("--labels", type=lambda text: tuple(text.split(",")), default=())
     parser.add_argument("--train-size", type=int)
     parser.add_argument("--test-size", type=int)
@@ -67,9 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--store", type=Path, default=Path(".pytest_cache", "d", "labkit"))
     args = parser.parse_args(arguments)
     selection = Selection(labels=args.labels, train_size=args.train_size, test_size=args.test_size)
-    config = EMBEDDED
-    if args.dataset:
-        config = replace(EMBEDDED, data=DataSource(args.dataset), selection=selection)
+    config = replace(EMBEDDED, data=DataSource(args.dataset), selection=selection)
     store = Store(args.store)
     run = lab.run(config, store)
     scores = run.baselines.embedding_logistic

@@ -17,7 +17,7 @@ from labkit.plumbing.processes import place
 
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # as Linux names what multiplies in bf16
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # drivers of NVIDIA, AMD and WSL
-KERNELS = "512"  # that oneDNN, and torch above it, keep: a training meets some two hundred
+KERNELS = "512"  # oneDNN keeps, and torch above it; sixteen widths need nine each
 M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # torch, NumPy; tokenizers
 
