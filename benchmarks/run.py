@@ -37,6 +37,7 @@ IMPORTS = "import torch, transformers, datasets, sklearn"
 def main() -> None:
     parser = argparse.ArgumentParser(description="measure the lab's speed and memory")
     parser.add_argument("--lab-dataset", default="labkit:corpus")
+    parser.add_argument("--lab-base-model", help="the profile's own where it is left out")
     parser.add_argument("--posts", type=int, default=480)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43])
@@ -88,6 +89,7 @@ def about(args: argparse.Namespace) -> dict[str, Any]:
 def apart(args: argparse.Namespace, *step: str) -> dict[str, Any]:
     """One step in a process of its own."""
     again = [f"--lab-dataset={args.lab_dataset}", f"--posts={args.posts}"]
+    again += [f"--lab-base-model={args.lab_base_model}"] if args.lab_base_model else []
     again += [f"--epochs={args.epochs}", f"--rows={args.rows}", "--step", *step]
     run = subprocess.run(
         [sys.executable, __file__, *again],
@@ -100,12 +102,12 @@ def apart(args: argparse.Namespace, *step: str) -> dict[str, Any]:
 
 
 def subject(args: argparse.Namespace) -> Any:
-    """The lab's configuration for the posts asked for."""
+    """The lab's configuration for the posts and the model asked for."""
     from labkit.plugin.options import apply
     from labkit.profiles import EMBEDDED
 
     chosen = {} if args.lab_dataset == "labkit:corpus" else {"dataset": args.lab_dataset}
-    return apply(EMBEDDED, chosen)
+    return apply(EMBEDDED, chosen | {"base-model": args.lab_base_model})
 
 
 def run_of(config: Any, folder: Path, progress: Any = None) -> Any:
@@ -125,16 +127,19 @@ def gemm_step(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def train_step(args: argparse.Namespace, recipe: str, seed: str, posts: str) -> dict[str, Any]:
+    """One training by the plain recipe or by the lab's, both at the rate of the lab's rule."""
     from benchmarks import training
+    from labkit.training.plan import by_rule
 
     with tempfile.TemporaryDirectory() as name:
         config, folder = subject(args), Path(name) / "out"
         folder.mkdir()
-        settings = replace(config.recipe, epochs=args.epochs, seed=int(seed))
         run = run_of(config, Path(name))
         chosen = training.subset(run.posts, int(posts))
+        given = replace(config.recipe, epochs=args.epochs, seed=int(seed))
+        plan = by_rule(given, run.base.width, len(chosen.train), len(chosen.labels))
         method = {"plain": training.plain, "lab": training.lab}[recipe]
-        return method(run.base, chosen, settings, folder)
+        return method(run.base, chosen, plan.recipe, folder)
 
 
 def inference_step(args: argparse.Namespace) -> dict[str, Any]:
@@ -222,6 +227,8 @@ def measure_lab(args: argparse.Namespace) -> dict[str, Any]:
         command += [f"--lab-reports={name}/reports", "--lab-profile=embedded"]
         if args.lab_dataset != "labkit:corpus":
             command.append(f"--lab-dataset={args.lab_dataset}")
+        if args.lab_base_model:
+            command.append(f"--lab-base-model={args.lab_base_model}")
         imports = [timed([sys.executable, "-c", IMPORTS]) for _ in range(3)]
         cold, warm = timed(command), [timed(command) for _ in range(3)]
         stages = {}

@@ -151,6 +151,7 @@ def summary(
     logits = classify(model, list(test["input_ids"])).logits
     correct = logits.argmax(axis=1) == np.asarray(posts.test["label"])
     return {
+        "learning_rate": recipe.learning_rate,
         "seconds": seconds,
         "tokens": trained,
         "tokens_per_second": trained / seconds,

@@ -1,6 +1,10 @@
 """Two runs of the benchmark are compared by ratios: a slow machine is no change, a slow lab is."""
 
 import copy
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -89,3 +93,20 @@ def test_a_part_that_one_of_the_runs_lacks_is_left_out():
 def test_posts_grow_at_one_number_of_classes_and_classes_at_the_fewest_posts():
     found = scale.sizes([50, 10, 20], [2, 150, 20])
     assert found == [(10, 20), (20, 20), (50, 20), (10, 2), (10, 150)]
+
+
+def test_the_benchmark_trains_by_both_recipes_at_one_rate(tiny_checkpoint, tiny_dataset, tmp_path):
+    """Nobody runs it between releases, so what it takes from the lab is held here, on a few posts."""
+    found = tmp_path / "bench.json"
+    command = [sys.executable, "benchmarks/run.py", "--parts", "training", "inference"]
+    command += ["--lab-base-model", str(tiny_checkpoint), "--lab-dataset", str(tiny_dataset)]
+    command += ["--posts", "16", "--epochs", "1", "--seeds", "42", "--json", str(found)]
+    run = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    assert "training, plain recipe" in run.stdout
+    training = json.loads(found.read_text())["training"]
+    (pair,) = training["runs"]
+    assert pair["plain"]["learning_rate"] == pair["lab"]["learning_rate"] > 0
+    assert pair["plain"]["tokens"] == pair["lab"]["tokens"] > 0
