@@ -23,6 +23,7 @@ import pytest
 from labkit.config import ModelSource
 
 Predict = Callable[[list[str]], np.ndarray]
+Classifier = str | Path | Callable[..., Any]
 TOLERANCE = 1e-4  # of a probability: float32 adds in another order for another batch
 PLAIN = (
     "The parcel came on Monday.",
@@ -48,7 +49,7 @@ TEXTS = {  # that nobody wrote, and that come nonetheless
 }
 
 
-def check_any_text(classifier: Any) -> None:
+def check_any_text(classifier: Classifier) -> None:
     """Any text at all has finite probabilities that sum to 1."""
     predict = predictor(classifier)
     classes = _probabilities(predict, list(PLAIN), "plain sentences").shape[1]
@@ -57,7 +58,7 @@ def check_any_text(classifier: Any) -> None:
         _claim(found.shape[1] == classes, f"a text of {name} has {found.shape[1]} classes")
 
 
-def check_batch(classifier: Any) -> None:
+def check_batch(classifier: Classifier) -> None:
     """A text has the same probabilities alone as in a batch, where others pad it."""
     predict = predictor(classifier)
     together = _probabilities(predict, list(PLAIN), "a batch")
@@ -65,7 +66,7 @@ def check_batch(classifier: Any) -> None:
     _same(together, alone, "in a batch and alone")
 
 
-def check_order(classifier: Any) -> None:
+def check_order(classifier: Classifier) -> None:
     """The order of the texts does not matter."""
     predict = predictor(classifier)
     forth = _probabilities(predict, list(PLAIN), "a batch")
@@ -73,14 +74,14 @@ def check_order(classifier: Any) -> None:
     _same(forth, back, "in one order and in the other")
 
 
-def check_determinism(classifier: Any) -> None:
+def check_determinism(classifier: Classifier) -> None:
     """The same texts have the same probabilities each time; dropout is off."""
     predict = predictor(classifier)
     first, second = (_probabilities(predict, list(PLAIN), "a batch") for _ in range(2))
     _same(first, second, "the first time and the second", tolerance=0)
 
 
-def check_white_space(classifier: Any) -> None:
+def check_white_space(classifier: Classifier) -> None:
     """White space around a text does not change it."""
     predict = predictor(classifier)
     bare = _probabilities(predict, [text.strip() for text in PLAIN], "a batch")
@@ -88,7 +89,7 @@ def check_white_space(classifier: Any) -> None:
     _same(bare, around, "with white space around it and without")
 
 
-def check_round_trip(classifier: Any) -> None:
+def check_round_trip(classifier: Classifier) -> None:
     """Saved and read back, a model gives the same probabilities; skipped for a plain callable."""
     before = _probabilities(predictor(classifier), list(PLAIN), "a batch")
     with tempfile.TemporaryDirectory() as folder:
@@ -117,7 +118,7 @@ CHECKS = (
 )
 
 
-def check_classifier(classifier: Any) -> None:
+def check_classifier(classifier: Classifier) -> None:
     """Run every check; raises AssertionError at the first that fails."""
     __tracebackhide__ = True
     for check in CHECKS:
@@ -127,7 +128,7 @@ def check_classifier(classifier: Any) -> None:
             continue
 
 
-def parametrize_with_checks(classifiers: Iterable[Any]) -> pytest.MarkDecorator:
+def parametrize_with_checks(classifiers: Iterable[Classifier]) -> pytest.MarkDecorator:
     """A decorator for a test that takes `classifier` and `check`: one case for each pair."""
     cases = [
         pytest.param(classifier, check, id=f"{_name(classifier, number)}-{check.__name__}")
@@ -137,7 +138,7 @@ def parametrize_with_checks(classifiers: Iterable[Any]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize(("classifier", "check"), cases)
 
 
-def predictor(classifier: Any) -> Predict:
+def predictor(classifier: Classifier) -> Predict:
     """A classifier as a function of texts to probabilities (texts, classes)."""
     if isinstance(classifier, str | Path):
         return _of_folder(_folder(classifier))
@@ -159,19 +160,17 @@ def _folder(source: str | Path) -> Path:
 
 
 def _of_folder(folder: Path) -> Predict:
-    from scipy.special import softmax
-
     from labkit.data.tokens import encode, load_tokenizer
     from labkit.model.checkpoints import load_classifier
     from labkit.model.encoding import classify
+    from labkit.model.predictions import probabilities
 
     model, tokenizer = load_classifier(folder), load_tokenizer(folder)
     limit = min(tokenizer.model_max_length, model.config.max_position_embeddings)
 
     def predict(texts: list[str]) -> np.ndarray:
         logits = classify(model, encode(tokenizer, texts, limit)).logits
-        probabilities: np.ndarray = softmax(logits.astype(np.float64), axis=-1)
-        return probabilities
+        return probabilities(logits)
 
     return predict
 
@@ -212,7 +211,7 @@ def _claim(holds: bool, said: str) -> None:
         raise AssertionError(said)
 
 
-def _name(classifier: Any, number: int) -> str:
+def _name(classifier: Classifier, number: int) -> str:
     """A name for pytest's ids, which shows where it came from."""
     if isinstance(classifier, str | Path):
         return Path(classifier).name

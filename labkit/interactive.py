@@ -73,13 +73,13 @@ class Reader:
 
     def read(self, text: str) -> Reading:
         """What the model says of a text, and what that hangs on."""
-        from scipy.special import softmax
+        from labkit.model.predictions import probabilities
 
         words = text.split()[:MOST_WORDS]
         rest = text.split()[MOST_WORDS:]
         without = [" ".join([*words[:i], *words[i + 1 :], *rest]) for i in range(len(words))]
         found = self.classify([text, *without])
-        sure = softmax(found.logits.astype(np.float64), axis=-1)
+        sure = probabilities(found.logits)
         order = np.argsort(-sure[0], kind="stable")
         effects = 100 * (sure[0, order[0]] - sure[1:, order[0]])
         ranked = np.argsort(-abs(effects), kind="stable")

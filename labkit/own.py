@@ -43,7 +43,9 @@ def exercise(id: str, title: str, question: str, answer: Callable[..., Answer]) 
     return Exercise(id, 0, title, question, answer=answer)
 
 
-def gate(name: str, exercise: str, *, claim: str, hint: str, unit: str = "", **limit: Any) -> Gate:
+def gate(
+    name: str, exercise: str, *, claim: str, hint: str, unit: str = "", **limit: float
+) -> Gate:
     """A threshold on the value `name` that the answer to `exercise` measures.
 
     `claim` says in words what holds when it passes, `hint` what a failure may mean. One of

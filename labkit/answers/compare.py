@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import softmax
 from sklearn.metrics import precision_recall_fscore_support
 
 from labkit.answers import verdicts
@@ -24,7 +23,7 @@ from labkit.evaluation.intervals import confusion
 from labkit.evaluation.metrics import PROBE, Draws, Evaluations, Method
 from labkit.evaluation.outcomes import Outcome
 from labkit.evaluation.separation import Separations
-from labkit.model.predictions import Predictions
+from labkit.model.predictions import Predictions, probabilities
 from labkit.report.answer import Answer
 from labkit.report.blocks import Block, Point, Table
 from labkit.report.plots import methods as plots
@@ -84,7 +83,7 @@ def answer(
         embedding_planes(
             {"before": separation.plane_before, "after": separation.plane_after},
             {"before": before.silhouette, "after": after.silhouette},
-            points(posts, separation.rows, softmax(logits.test.astype(np.float64), axis=-1)),
+            points(posts, separation.rows, probabilities(logits.test)),
             labels,
         ),
         replace(plots.reliability(found.own, tuned.name), folded=True),

@@ -3,13 +3,13 @@
 from collections.abc import Collection, Sequence
 
 import numpy as np
-from scipy.special import softmax
 
 from labkit.answers.data_checks import excerpt
 from labkit.data.posts import Posts
 from labkit.evaluation.findings import DataChecks, Explained, Neighbour, WeakSlice
 from labkit.evaluation.intervals import Estimate, accuracy
 from labkit.evaluation.metrics import Draws, Evaluation
+from labkit.model.predictions import probabilities
 from labkit.report.blocks import Mistake, Mistakes, Table
 from labkit.report.wording import percent, percent_interval
 
@@ -67,7 +67,7 @@ def confident_mistakes(
     if scores.ndim == 3:
         scores = scores[0]
     if evaluation.method == "fine_tuned":
-        scores = softmax(scores.astype(np.float64), axis=-1)
+        scores = probabilities(scores)
     labels, truth = posts.labels, evaluation.of(posts.truth.test)
     numbers = evaluation.of(np.arange(len(posts.test)))
     predicted = evaluation.predicted

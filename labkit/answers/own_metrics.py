@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.special import softmax
 
 from labkit.evaluation.intervals import Estimate, bootstrap
+from labkit.model.predictions import probabilities
 from labkit.report.blocks import Table
 from labkit.report.wording import paragraphs, with_interval
 
@@ -22,11 +22,11 @@ STAGES = ("posts", "predictions")
 def added_to(answer: "Answer", metrics: "Sequence[Metric]", lab: "Run") -> "Answer":
     """The answer with each metric on the test posts: a value with its interval, a row, a sentence."""
     truth, logits = lab.posts.truth.test, lab.predictions.logits.test
-    probabilities = softmax(logits.astype(np.float64), axis=1)
+    given = probabilities(logits)
     values, rows, sentences = dict(answer.values), [], list[str]()
     for metric in metrics:
         assert metric.of is not None
-        estimate = measure(metric.of, truth, probabilities, lab.settings["seed"])
+        estimate = measure(metric.of, truth, given, lab.settings["seed"])
         shown = f"{estimate.value:.3g} ({estimate.low:.3g} to {estimate.high:.3g})"
         values |= with_interval(metric.name, estimate)
         rows.append((metric.name, metric.title, shown))

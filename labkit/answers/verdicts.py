@@ -6,18 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from labkit.data.posts import Posts
-from labkit.evaluation.calibration import (
-    Calibration,
-    Perfect,
-    calibration,
-    perfect,
-    probabilities_of,
-    temperature,
-)
+from labkit.evaluation.calibration import Calibration, Perfect, calibration, perfect, temperature
 from labkit.evaluation.comparison import Paired
 from labkit.evaluation.intervals import Estimate, accuracy, confusion
 from labkit.evaluation.metrics import PROBE, Evaluations, Method
 from labkit.evaluation.separation import Separation, Separations
+from labkit.model.predictions import probabilities
 from labkit.report.wording import percent, percent_interval
 
 NOTICED = 0.05  # a p-value
@@ -238,13 +232,13 @@ def sureness(
 ) -> Sureness:
     """From logits (posts, classes) and class indices of the test and the validation posts."""
     found = temperature(validation, validation_truth)
-    rows = probabilities_of(test)
+    rows = probabilities(test)
     own = calibration(rows, truth, seed)
     by_slice = {
         str(name): calibration(rows[slices == name], truth[slices == name], seed)
         for name in (np.unique(slices) if slices is not None else ())
     }
-    cooled = calibration(probabilities_of(test, found), truth, seed)
+    cooled = calibration(probabilities(test, found), truth, seed)
     return Sureness(own, perfect(rows, own.error, seed), found, cooled, by_slice)
 
 

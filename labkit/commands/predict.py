@@ -45,18 +45,16 @@ def predictions(folder: Path, texts: list[str]) -> Iterator[dict[str, Any]]:
     """Text, label and the probability of every label, for each text."""
     if not texts:
         return
-    import numpy as np
-    from scipy.special import softmax
-
     from labkit.data.tokens import encode, load_tokenizer
     from labkit.model.checkpoints import load_classifier
     from labkit.model.encoding import classify
+    from labkit.model.predictions import probabilities
 
     model = load_classifier(folder)
     tokenizer = load_tokenizer(folder)
     labels: dict[Any, str] = model.config.id2label or {}
     limit = min(tokenizer.model_max_length, model.config.max_position_embeddings)
     logits = classify(model, encode(tokenizer, texts, limit)).logits
-    for text, row in zip(texts, softmax(logits.astype(np.float64), axis=-1), strict=True):
+    for text, row in zip(texts, probabilities(logits), strict=True):
         named = {labels[i]: float(p) for i, p in enumerate(row)}
         yield {"text": text, "label": max(named, key=named.__getitem__), "probabilities": named}

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-from scipy.special import softmax
 
 from labkit.evaluation import grammar
 from labkit.evaluation.edits import EDITS, Edit, Pick, compose
+from labkit.model.predictions import probabilities
 
 Model = Callable[[list[str]], np.ndarray]  # texts to logits (texts, classes), in one go
 CASES = 80  # posts for each behaviour
@@ -98,12 +98,6 @@ class Behaviour:
 def answers(logits: np.ndarray) -> np.ndarray:
     """The class of each row, -1 where its logits are no numbers."""
     return np.where(np.isfinite(logits).all(axis=1), logits.argmax(axis=1), -1)
-
-
-def probabilities(logits: np.ndarray) -> np.ndarray:
-    """In float64, so that the rows sum to 1."""
-    found: np.ndarray = softmax(logits.astype(np.float64), axis=-1)
-    return found
 
 
 def missed(model: Model, sample: Sample, cases: Sequence[Case]) -> np.ndarray:

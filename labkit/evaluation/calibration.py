@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax, softmax
+from scipy.special import log_softmax
 
 from labkit.evaluation.intervals import CELLS, Estimate, bootstrap
 
@@ -110,9 +110,3 @@ def temperature(logits: np.ndarray, truth: np.ndarray) -> float:
 
     limits = np.log([COLDEST, HOTTEST])
     return float(np.exp(minimize_scalar(loss, bounds=limits, method="bounded").x))
-
-
-def probabilities_of(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
-    """Softmax of logits (posts, classes) at a temperature, in float64."""
-    found: np.ndarray = softmax(logits.astype(np.float64) / temperature, axis=-1)
-    return found

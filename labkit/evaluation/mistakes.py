@@ -9,12 +9,11 @@ import re
 from collections.abc import Callable
 
 import numpy as np
-from scipy.special import softmax
 
 from labkit.data.posts import Posts
 from labkit.evaluation.findings import Explained, Mistaken, Neighbour
 from labkit.evaluation.weak_slices import find_weak_slices
-from labkit.model.predictions import Predictions
+from labkit.model.predictions import Predictions, probabilities
 
 Model = Callable[[list[str]], np.ndarray]  # texts to logits (texts, classes), in one go
 EXPLAINED = 5  # mistakes, the most confident ones
@@ -32,7 +31,7 @@ def explain(posts: Posts, predictions: Predictions, model: Model, seed: int) -> 
 def explain_surest(posts: Posts, predictions: Predictions, model: Model) -> tuple[Explained, ...]:
     """The most confident mistakes among the test posts."""
     logits, truth = predictions.logits.test, posts.truth.test
-    sure = softmax(logits.astype(np.float64), axis=-1).max(axis=1)
+    sure = probabilities(logits).max(axis=1)
     wrong = np.flatnonzero(logits.argmax(axis=1) != truth)
     rows = wrong[np.argsort(-sure[wrong], kind="stable")][:EXPLAINED]
     found = []

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from labkit.data.posts import Posts
 from labkit.data.stratified import stratified_sample
 from labkit.data.tokens import beginnings, load_tokenizer
-from labkit.evaluation.behaviour import Behaviour, Case, Model, Sample, answers, probabilities
+from labkit.evaluation.behaviour import Behaviour, Case, Model, Sample, answers
 from labkit.evaluation.intervals import Estimate, accuracy
 from labkit.evaluation.outcomes import Flip, Outcome
+from labkit.model.predictions import probabilities
 from labkit.plumbing.hardware import Hardware
 from labkit.plumbing.progress import Report, ignore
 

@@ -43,9 +43,10 @@ class Suite:
 BUILT_IN = Suite(BEHAVIOURS, TOPICS)
 
 
-def build(behaviours: Sequence[Any], topics: Sequence[Mapping[str, Topic]]) -> Suite:
+def build(behaviours: Sequence[object], topics: Sequence[Mapping[str, Topic]]) -> Suite:
     """A suite; raises LabError for a name that is taken and for what is no behaviour or topic."""
     names: set[str] = set()
+    kept: list[Behaviour] = []
     for one in behaviours:
         if not isinstance(one, Behaviour):
             raise LabError(
@@ -56,6 +57,7 @@ def build(behaviours: Sequence[Any], topics: Sequence[Mapping[str, Topic]]) -> S
         if one.kind not in KINDS:
             raise LabError(f"behaviour {one.name}: {one.kind!r:.80} is none of {', '.join(KINDS)}")
         names.add(one.name)
+        kept.append(one)
     found: dict[str, Topic] = {}
     for given in topics:
         for label, topic in given.items():
@@ -66,7 +68,7 @@ def build(behaviours: Sequence[Any], topics: Sequence[Mapping[str, Topic]]) -> S
             if label in found:
                 raise LabError(f"topic {label}: there are two of this label")
             found[label] = topic
-    return Suite(tuple(behaviours), found)
+    return Suite(tuple(kept), found)
 
 
 def _code(behaviour: Behaviour) -> list[str]:
@@ -81,7 +83,7 @@ def _code(behaviour: Behaviour) -> list[str]:
     return [file_digest(Path(file)) for file in sorted(files)]
 
 
-def _functions(given: Any) -> Iterator[Callable[..., Any]]:
+def _functions(given: object) -> Iterator[Callable[..., Any]]:
     """A function; of a partial one, what it calls and what it is given as well."""
     if isinstance(given, partial):
         for one in (given.func, *given.args, *given.keywords.values()):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import softmax
 
 from labkit.data.posts import BySplit
 
@@ -34,3 +35,9 @@ class Reseeded:
     seeds: tuple[int, ...]
     logits: np.ndarray
     validation_accuracy: np.ndarray
+
+
+def probabilities(logits: np.ndarray, temperature: float = 1.0) -> np.ndarray:
+    """Softmax of logits (..., classes) at a temperature, in float64, so that each row sums to 1."""
+    found: np.ndarray = softmax(logits.astype(np.float64) / temperature, axis=-1)
+    return found

@@ -8,7 +8,7 @@ typed. So the hooks here are thin, and import the work (`labkit.plugin.setup`,
 
 import time
 from collections.abc import Generator
-from typing import Any
+from typing import Literal
 
 import pytest
 
@@ -39,7 +39,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("lab", "fine-tuning lab")
     for option in options.OPTIONS:
         option.declare(group.addoption)
-        kind: Any = "linelist" if option.repeats else "string"
+        kind: Literal["linelist", "string"] = "linelist" if option.repeats else "string"
         parser.addini(option.key, f"default of {option.flag}", type=kind, default=None)
     group.addoption(
         "--lab-config",
@@ -120,7 +120,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, Any, Any]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Give a gate's test the measured values as properties, which `--junitxml` writes.
 
     With `--lab-report-only` a failed claim of the lab is shown and does not fail the run; a stage
@@ -135,15 +137,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: Any) -> Generator[None, A
     report = yield
     if items.is_answer(item):
         setattr(report, EXERCISE, exercise)
-    failed = call.when == "call" and call.excinfo
-    claim_failed = failed and call.excinfo.errisinstance(AssertionError)
+    failure = call.excinfo if call.when == "call" else None
+    claim_failed = failure and failure.errisinstance(AssertionError)
     if claim_failed and item.config.option.lab_report_only:
         report.outcome, report.wasxfail = "skipped", options.REPORT_ONLY  # pytest's "xfailed"
     return report
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # inside the terminal's own, which closes the run
-def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
+def pytest_sessionfinish(session: pytest.Session) -> Generator[None, object, object]:
     config = session.config
     lab_session = config.stash.get(SESSION, None)
     if lab_session is None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -103,12 +103,12 @@ def predictions_of(session: LabSession) -> "Kept | None":
     return post_by_post.of(session.lab) if asked else None
 
 
-def send_predictions(session: LabSession) -> Any:
+def send_predictions(session: LabSession) -> object:
     """What a pytest-xdist worker sends to the controller of them: builtin types only."""
     return plain(predictions_of(session))
 
 
-def take_predictions(session: LabSession, sent: Any) -> None:
+def take_predictions(session: LabSession, sent: object) -> None:
     """Take in what a worker sent."""
     if sent:
         from labkit.runs.post_by_post import Kept

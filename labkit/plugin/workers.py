@@ -1,20 +1,23 @@
 """pytest-xdist: workers run the tests, and the controller has the last word."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from labkit.plugin.stash import ERROR, STARTED
 
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
+def pytest_configure_node(node: "WorkerController") -> None:
     """All workers start when the controller did: `--lab-fresh` acts once."""
     node.workerinput["lab_started"] = node.config.stash[STARTED]
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_node_collection_finished(node: Any) -> None:
+def pytest_xdist_node_collection_finished(node: "WorkerController") -> None:
     """Begin the run in the tracker that was typed, which the controller follows for all."""
     if node.config.option.lab_report_to:
         from labkit.plugin import setup
@@ -23,7 +26,7 @@ def pytest_xdist_node_collection_finished(node: Any) -> None:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any, error: Any) -> None:
+def pytest_testnodedown(node: "WorkerController", error: object) -> None:
     """Take in what a finished worker measured, or could not use."""
     output = getattr(node, "workeroutput", {})
     if ERROR in output:

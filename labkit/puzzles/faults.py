@@ -18,12 +18,13 @@ from labkit.puzzles.subject import LABELS, USUAL_RATE
 
 if TYPE_CHECKING:
     import datasets
+    import torch
 
     from labkit.data.posts import Posts
     from labkit.model.checkpoints import Checkpoint
     from labkit.training.history import FineTuned
 
-Tensors = Any  # by name
+Tensors = dict[str, "torch.Tensor"]  # by name
 Stage = Callable[..., Any]
 
 
@@ -231,7 +232,7 @@ def encoder_not_trained(work: Path) -> Fault:
         found.append(stage(**inputs))
         return found[-1]
 
-    found: list[Any] = []
+    found: list[Checkpoint] = []
     fault = of_model(work, change)
     return replace(fault, stages={**fault.stages, **instead("base", base)})
 

@@ -186,7 +186,7 @@ def compare(
     return Comparison(baseline, tuple(changes), tuple(differences(vars(baseline), now)))
 
 
-def _number(value: Any) -> float | None:
+def _number(value: object) -> float | None:
     """A measured number; None for what is none, as NaN, with which nothing can be compared."""
     try:
         return float(value) if isinstance(value, (int, float)) and math.isfinite(value) else None

@@ -97,10 +97,10 @@ def of(lab: "Run") -> Kept:
 
 def keep(posts: "Posts", predictions: "Predictions", files: Mapping[str, str]) -> Kept:
     """A run's answers to its test posts; `files` has the digests of its model's files."""
-    from scipy.special import softmax
+    from labkit.model.predictions import probabilities
 
     logits = predictions.logits.test
-    shares = np.nan_to_num(softmax(logits.astype(np.float64), axis=-1))
+    shares = np.nan_to_num(probabilities(logits))
     slices = [""] * len(posts.test) if posts.slices is None else posts.slices
     said = defaultdict(list)
     for text, truth, row, at, part in zip(

@@ -8,7 +8,7 @@ not as it was when the model was made is named, since that is where a difference
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.config import DataSource, LabConfig, ModelSource
 from labkit.errors import LabError
@@ -18,6 +18,9 @@ from labkit.plumbing.digests import file_digest
 from labkit.plumbing.progress import Progress
 from labkit.release.lineage import FILE, Lineage
 from labkit.release.verify import check_files
+
+if TYPE_CHECKING:
+    from labkit.plumbing.runner import Run
 
 IDENTICAL, DIFFERS, SAME_DECISIONS = 0, 1, 3  # exit codes; 2 is a usage error
 
@@ -77,7 +80,7 @@ def read(folder: Path) -> tuple[Lineage, LabConfig]:
     return record, config
 
 
-def ingredients(record: Lineage, run: Any) -> list[str]:
+def ingredients(record: Lineage, run: "Run") -> list[str]:
     """What the model would be made of that is not what it was made of, in words."""
     found = []
     if run.data_files.fingerprint != record.data.get("fingerprint"):
@@ -112,7 +115,7 @@ def changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def judge(folder: Path, run: Any) -> tuple[int, str]:
+def judge(folder: Path, run: "Run") -> tuple[int, str]:
     """Whether two models of other weights give the test posts the same answers."""
     from labkit.model.encoding import classify_tokens
 

@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from transformers import TrainerCallback
+from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from labkit.plumbing import processes
 from labkit.plumbing.digests import file_digest
@@ -22,10 +22,12 @@ STATE = "trainer_state.json"
 class MarkWhole(TrainerCallback):
     """Marks every checkpoint as whole once all processes have written their part of it."""
 
-    def on_save(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_save(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
         processes.wait_for_all()
         if state.is_world_process_zero:
-            mark_whole(Path(args.output_dir, f"checkpoint-{state.global_step}"))
+            mark_whole(Path(str(args.output_dir), f"checkpoint-{state.global_step}"))
 
 
 def mark_whole(checkpoint: Path) -> None:

@@ -7,13 +7,22 @@ from `labkit.training.fast`.
 
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
 import torch
-from transformers import EvalPrediction, PrinterCallback, TrainerCallback, TrainingArguments
+from transformers import (
+    EvalPrediction,
+    PrinterCallback,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from labkit.config import Recipe
 from labkit.plumbing.progress import Report, ignore
@@ -105,15 +114,24 @@ class Recorder(TrainerCallback):
         self.losses: list[tuple[int, float]] = []
         self.validation: list[tuple[int, float, float]] = []
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
         """Take in what a run that was cut off has logged."""
         for logs in state.log_history:
             if "loss" in logs:
-                self.losses.append((logs["step"], float(logs["loss"])))
+                self.losses.append((int(logs["step"]), float(logs["loss"])))
             elif "eval_post_loss" in logs:
-                self._evaluated(logs["step"], logs)
+                self._evaluated(int(logs["step"]), logs)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, float] | None = None,
+        **_: Any,
+    ) -> None:
         if logs and "loss" in logs:
             self.losses.append((state.global_step, float(logs["loss"])))
             self.report(
@@ -122,16 +140,22 @@ class Recorder(TrainerCallback):
             )
 
     def on_evaluate(
-        self, args: Any, state: Any, control: Any, metrics: Any = None, **_: Any
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        metrics: Mapping[str, float] | None = None,
+        **_: Any,
     ) -> None:
+        assert metrics is not None
         self._evaluated(state.global_step, metrics)
 
-    def _evaluated(self, step: int, found: dict[str, Any]) -> None:
+    def _evaluated(self, step: int, found: Mapping[str, float]) -> None:
         self.validation.append(
             (step, float(found["eval_post_loss"]), float(found["eval_accuracy"]))
         )
 
-    def history(self, trainer: Any, seconds: float) -> History:
+    def history(self, trainer: Trainer, seconds: float) -> History:
         """The logs gathered by epoch; an epoch's training loss is the mean over its steps.
 
         The best epoch is the one whose weights the Trainer has loaded at the end.

@@ -5,13 +5,8 @@ import pytest
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
-from labkit.evaluation.calibration import (
-    binned_error,
-    calibration,
-    perfect,
-    probabilities_of,
-    temperature,
-)
+from labkit.evaluation.calibration import binned_error, calibration, perfect, temperature
+from labkit.model.predictions import probabilities
 
 
 def rows_of(confidence: np.ndarray) -> np.ndarray:
@@ -22,7 +17,7 @@ def drawn(posts: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Logits of a perfect model for three classes, and the classes drawn from what they say."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(scale=1.5, size=(posts, 3))
-    rows = probabilities_of(logits)
+    rows = probabilities(logits)
     return logits, (rng.random((posts, 1)) > rows.cumsum(axis=1)).sum(axis=1).clip(max=2)
 
 
@@ -59,7 +54,7 @@ def test_certainty_falls_into_the_last_bin():
 def test_the_gap_has_a_direction(sharpness, sign):
     """A model that is surer than it is right, and one that is less sure."""
     logits, truth = drawn(600, seed=1)
-    measured = calibration(probabilities_of(sharpness * logits), truth, seed=0)
+    measured = calibration(probabilities(sharpness * logits), truth, seed=0)
     assert sign * measured.gap.value > 0.1
     assert np.sign([measured.gap.low, measured.gap.high]).tolist() == [sign, sign]
 
@@ -69,7 +64,7 @@ def test_the_gaps_interval_holds_the_truth_as_often_as_it_says():
     found = []
     for seed in range(150):
         logits, truth = drawn(120, seed)
-        found.append(calibration(probabilities_of(logits), truth, seed))
+        found.append(calibration(probabilities(logits), truth, seed))
     covered = np.mean([one.gap.low <= 0 <= one.gap.high for one in found])
     assert abs(covered - 0.95) < 4 * np.sqrt(0.95 * 0.05 / 150)
     assert min(one.error for one in found) > 0.01
@@ -79,7 +74,7 @@ def test_a_perfect_model_exceeds_its_95_percent_one_time_in_twenty():
     exceeding = []
     for seed in range(150):
         logits, truth = drawn(120, seed)
-        rows = probabilities_of(logits)
+        rows = probabilities(logits)
         error = calibration(rows, truth, seed).error
         exceeding.append(perfect(rows, error, seed).p_value <= 0.05)
     assert abs(np.mean(exceeding) - 0.05) < 4 * np.sqrt(0.95 * 0.05 / 150)
@@ -87,7 +82,7 @@ def test_a_perfect_model_exceeds_its_95_percent_one_time_in_twenty():
 
 def test_an_overconfident_model_is_beyond_a_perfect_one():
     logits, truth = drawn(400, seed=3)
-    sure = probabilities_of(3 * logits)
+    sure = probabilities(3 * logits)
     found = perfect(sure, calibration(sure, truth, 0).error, seed=0)
     assert found.p_value == pytest.approx(1 / 1001)
 
@@ -107,7 +102,7 @@ def test_the_temperature_undoes_what_the_logits_were_scaled_by(sharpness):
     found = temperature(sharpness * logits, truth)
     assert found == pytest.approx(sharpness, rel=0.1)
     losses = [
-        log_loss(truth, probabilities_of(sharpness * logits, found * step))
+        log_loss(truth, probabilities(sharpness * logits, found * step))
         for step in (0.8, 1.0, 1.25)
     ]
     assert np.argmin(losses) == 1

@@ -58,7 +58,7 @@ def side_by_side(
         ) from error
 
 
-def _told(report: Report, number: int, items: Sequence[Any], result: Result) -> Result:
+def _told(report: Report, number: int, items: Sequence[object], result: Result) -> Result:
     report(number / len(items), f"training {number} of {len(items)}")
     return result
 
