@@ -107,7 +107,7 @@ def subject(args: argparse.Namespace) -> Any:
     from labkit.profiles import EMBEDDED
 
     chosen = {} if args.lab_dataset == "labkit:corpus" else {"dataset": args.lab_dataset}
-    return apply(EMBEDDED, chosen | {"base-model": args.lab_base_model})
+    return apply(EMBEDDED, chosen | {"base-model": getattr(args, "lab_base_model", None)})
 
 
 def run_of(config: Any, folder: Path, progress: Any = None) -> Any:

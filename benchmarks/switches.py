@@ -29,9 +29,9 @@ FEW_KERNELS = {"ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32", "LRU_CACHE_CAPACITY": "3
 
 def whole_batch(speed: Any) -> Any:
     """All posts of a batch at once."""
-    part, parts = "per_device_train_batch_size", "gradient_accumulation_steps"
-    whole = speed.arguments[part] * speed.arguments[parts]
-    return replace(speed, arguments=speed.arguments | {part: whole, parts: 1})
+    from labkit.training.fast.sampler import ByLengthTrainer
+
+    return replace(speed, trainer=ByLengthTrainer)
 
 
 def whole_table(speed: Any) -> Any:

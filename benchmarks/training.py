@@ -122,7 +122,7 @@ def lab(base: Checkpoint, posts: Posts, recipe: Recipe, folder: Path) -> dict[st
     train, validation, test = (
         tokenised(split, tokenizer, recipe.max_length) for _, split in posts.items()
     )
-    watch, speed = Watch(), speed_of(detect(), recipe.batch_size, train)
+    watch, speed = Watch(), speed_of(detect(), recipe.batch_size)
     torch.manual_seed(recipe.seed)
     model = load_classifier(  # as `labkit.training.classifier.new_classifier` does, but watched
         base.folder,

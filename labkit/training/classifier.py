@@ -62,7 +62,7 @@ def new_classifier(
 ) -> "tuple[PreTrainedModel, History]":
     """The base model with a new head, fine-tuned; `options` are those of `fine_tune`."""
     torch_device(start.hardware)
-    speed = speed_of(start.hardware, recipe.batch_size, train)
+    speed = speed_of(start.hardware, recipe.batch_size)
     torch.manual_seed(recipe.seed)  # the new head is drawn here
     model = load_classifier(
         start.base.folder,

@@ -5,6 +5,8 @@ from dataclasses import replace
 import datasets
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from labkit.config import ModelSource, Recipe
@@ -15,6 +17,7 @@ from labkit.plumbing.hardware import Hardware
 from labkit.training.classifier import new_classifier
 from labkit.training.fast import parts
 from labkit.training.fast.speed import speed_of
+from labkit.training.fast.widths import WIDTH
 from labkit.training.history import Start
 
 FLOAT32 = Hardware("cpu", bf16=False, threads=1)
@@ -52,7 +55,6 @@ def test_a_batch_in_parts_is_the_step_of_the_whole_batch(
     recipe = Recipe(epochs=2, batch_size=8, learning_rate=1e-3)
     whole, as_whole = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     monkeypatch.setattr(parts, "PART", 42)  # two posts of the longest
-    assert speed_of(FLOAT32, 8, posts).arguments["gradient_accumulation_steps"] == 4
     cut, in_parts = weights_after(tiny_checkpoint, posts, tmp_path, recipe)
     assert in_parts.steps == as_whole.steps == 6
     for (_, loss), (_, other) in zip(as_whole.step_losses, in_parts.step_losses, strict=True):
@@ -112,19 +114,46 @@ def test_training_leaves_nothing_in_its_scratch_folder(tiny_checkpoint, posts, t
 
 
 @pytest.mark.parametrize(
-    ("share", "longest", "part"),
+    ("posts", "width", "sizes"),
     [
-        *((16, 256, 8), (16, 512, 4), (16, 64, 16), (16, 5000, 1)),
-        *((12, 256, 6), (8, 256, 8), (32, 256, 8), (13, 256, 13), (2, 256, 2), (1, 10, 1)),
+        *((16, 64, [16]), (16, 65, [8, 8]), (16, 256, [4] * 4), (16, 512, [2] * 8)),
+        *((13, 100, [7, 6]), (3, 2000, [1] * 3), (1, 2000, [1])),
     ],
 )
-def test_a_share_is_cut_into_equal_parts_where_it_can_be(share, longest, part):
-    assert parts.part_of(share, longest) == part
+def test_a_batch_is_halved_until_its_parts_are_small(posts, width, sizes):
+    batch = padded([width] * posts)
+    assert [len(part["labels"]) for part in parts.parts_of(batch)] == sizes
+
+
+@given(st.lists(st.integers(1, 300), min_size=1, max_size=16))
+def test_the_parts_are_the_batch_no_wider_than_they_must_be(lengths):
+    batch = padded(lengths)
+    found = parts.parts_of(batch)
+    rows = [
+        (int(label), ids[mask.bool()].tolist())
+        for part in found
+        for label, ids, mask in zip(
+            part["labels"], part["input_ids"], part["attention_mask"], strict=True
+        )
+    ]
+    assert [length for _, ids in rows for length in [len(ids)]] == sorted(lengths)
+    assert sorted(rows) == [(row, [row + 1] * length) for row, length in enumerate(lengths)]
+    for part in found:
+        width, longest = part["input_ids"].shape[1], int(part["attention_mask"].sum(dim=1).max())
+        assert longest <= width < longest + WIDTH
+        assert width * len(part["labels"]) <= parts.PART or len(part["labels"]) == 1
+
+
+def padded(lengths):
+    """A batch of posts of these lengths, each full of its row's number, which is its label too."""
+    width = max(lengths)
+    ids = torch.tensor([[row + 1] * n + [0] * (width - n) for row, n in enumerate(lengths)])
+    mask = torch.tensor([[1] * n + [0] * (width - n) for n in lengths])
+    return {"input_ids": ids, "attention_mask": mask, "labels": torch.arange(len(lengths))}
 
 
 def test_a_gpu_takes_its_share_at_once():
-    long = datasets.Dataset.from_dict({"input_ids": [[5] * 256]})
-    arguments = speed_of(Hardware("cuda", bf16=False, threads=1), 16, long).arguments
-    assert arguments["per_device_train_batch_size"] == 16
-    assert arguments["gradient_accumulation_steps"] == 1
-    assert speed_of(FLOAT32, 16, long).arguments["gradient_accumulation_steps"] > 1
+    speed = speed_of(Hardware("cuda", bf16=False, threads=1), 16)
+    assert speed.arguments["per_device_train_batch_size"] == 16
+    assert not issubclass(speed.trainer, parts.InParts)
+    assert issubclass(speed_of(FLOAT32, 16).trainer, parts.InParts)

@@ -31,7 +31,7 @@ def trained(checkpoint, scratch, small):
     torch.manual_seed(42)
     model = load_classifier(checkpoint, ("a", "b"))
     before = model.state_dict()[TABLE].clone()
-    tokenizer, speed = load_tokenizer(checkpoint), speed_of(hardware, 4, posts)
+    tokenizer, speed = load_tokenizer(checkpoint), speed_of(hardware, 4)
     work = lambda: fine_tune(model, tokenizer, posts, posts, RECIPE, speed, scratch)  # noqa: E731
     if small:
         with rows_in_use(model, posts, posts):

@@ -3,24 +3,64 @@
 The step is the same; what has to be remembered for it is less and stays in the caches.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor
+from transformers.modeling_outputs import SequenceClassifierOutput
 
-PART = 2048  # tokens that go through the model at once on a CPU
+from labkit.training.fast.sampler import ByLengthTrainer
+from labkit.training.fast.widths import WIDTH
+
+PART = 1024  # tokens, padding among them, that go through the model at once
 
 
-def part_of(share: int, longest: int) -> int:
-    """Posts that go through the model at once: what divides a share of a batch and fits `PART`.
+class InParts(ByLengthTrainer):
+    """Takes every batch in parts; of several processes each sends its gradients once."""
 
-    `longest` is the tokens of the longest post. A share without a divisor near that stays whole.
+    def training_step(
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor],
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor:
+        """The loss of a step, its gradients added up."""
+        *first, last = parts_of(inputs)
+        with self.accelerator.no_sync(model) if first else nullcontext():
+            losses = [
+                super(InParts, self).training_step(model, part, num_items_in_batch)
+                for part in first
+            ]
+        return sum(losses, super().training_step(model, last, num_items_in_batch))
+
+
+def parts_of(batch: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+    """A padded batch of posts, halved until no part has more than `PART` tokens.
+
+    Posts of like length are in the same part, which is as wide as its longest needs.
     """
-    fits = max(1, PART // longest)
-    return max((n for n in range(max(1, fits // 2), fits + 1) if share % n == 0), default=share)
+    posts, width = batch["input_ids"].shape
+    count = 1
+    while count < posts and -(-posts // count) * width > PART:
+        count *= 2
+    shortest_first = batch["attention_mask"].sum(dim=1).argsort(stable=True)
+    return [_rows_of(batch, rows) for rows in shortest_first.tensor_split(min(count, posts))]
 
 
-def mean_loss(outputs: Any, labels: Tensor, num_items_in_batch: Any) -> Tensor:
+def _rows_of(batch: Mapping[str, Tensor], rows: Tensor) -> dict[str, Tensor]:
+    longest = int(batch["attention_mask"][rows].sum(dim=1).max())
+    width = -(-longest // WIDTH) * WIDTH
+    return {
+        name: values[rows, :width] if values.ndim > 1 else values[rows]
+        for name, values in batch.items()
+    }
+
+
+def mean_loss(
+    outputs: SequenceClassifierOutput, labels: Tensor, num_items_in_batch: int | Tensor
+) -> Tensor:
     """The part that these posts have in the mean cross-entropy of all posts of a step."""
+    assert outputs.logits is not None
     summed = torch.nn.functional.cross_entropy(outputs.logits, labels, reduction="sum")
     return summed / num_items_in_batch

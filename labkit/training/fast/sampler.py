@@ -1,10 +1,8 @@
 """Posts of like length together, so that little is spent on padding."""
 
-from typing import Any
-
 import datasets
 import torch
-from torch.utils.data import SequentialSampler
+from torch.utils.data import Sampler, SequentialSampler
 from transformers import Trainer
 from transformers.trainer_pt_utils import LengthGroupedSampler
 
@@ -34,12 +32,13 @@ class ByLengthTrainer(Trainer):
     every batch of it is then padded to the longest post. Several processes train in one order.
     """
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+    def _get_train_sampler(
+        self, train_dataset: datasets.Dataset | None = None
+    ) -> Sampler[int] | None:
         if self.args.world_size == 1:
             return super()._get_train_sampler(train_dataset)
-        parts = self.args.gradient_accumulation_steps
-        batch_size = self.args.train_batch_size * parts * self.args.world_size
+        batch_size = self.args.train_batch_size * self.args.world_size
         return SameOrder(train_dataset, batch_size, self.args.seed)
 
-    def _get_eval_sampler(self, eval_dataset: Any) -> Any:
+    def _get_eval_sampler(self, eval_dataset: datasets.Dataset) -> Sampler[int]:
         return SequentialSampler(eval_dataset)

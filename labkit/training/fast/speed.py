@@ -11,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 
 import datasets
 import numpy as np
-from transformers import DataCollatorWithPadding, Trainer, TrainerCallback
+from transformers import (
+    DataCollatorWithPadding,
+    Trainer,
+    TrainerCallback,
+    TrainerControl,
+    TrainerState,
+    TrainingArguments,
+)
 
 from labkit.plumbing.hardware import Hardware, return_memory
 from labkit.training.fast.attention import BY_LENGTH
 from labkit.training.fast.dropout import cheap_dropout
-from labkit.training.fast.parts import part_of
+from labkit.training.fast.parts import InParts
 from labkit.training.fast.sampler import ByLengthTrainer
 from labkit.training.fast.vocabulary import rows_in_use
 from labkit.training.fast.widths import few_widths
@@ -30,7 +37,9 @@ TRIM_STEPS = 5  # training steps after which free memory goes back to the system
 class TrimMemory(TrainerCallback):
     """Gives free memory back every few steps: batches of all lengths leave the heap in pieces."""
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
+    ) -> None:
         if state.global_step % TRIM_STEPS == 0:
             return_memory()
 
@@ -62,16 +71,13 @@ class Speed:
             yield
 
 
-def speed_of(hardware: Hardware, batch_size: int, train: datasets.Dataset) -> Speed:
-    """The settings for `hardware`, and batches of `batch_size` of the tokenized posts `train`."""
+def speed_of(hardware: Hardware, batch_size: int) -> Speed:
+    """The settings for `hardware`, and batches of `batch_size` posts."""
     share, on_cpu = batch_size // hardware.processes, hardware.device == "cpu"
-    longest = max(len(ids) for ids in train["input_ids"])
-    part = part_of(share, longest) if on_cpu else share
     backend = "nccl" if hardware.device == "cuda" else "gloo"
     return Speed(
         {
-            "per_device_train_batch_size": part,
-            "gradient_accumulation_steps": share // part,
+            "per_device_train_batch_size": share,
             "per_device_eval_batch_size": 2 * share,
             "train_sampling_strategy": "group_by_length",
             "bf16": hardware.bf16,
@@ -82,6 +88,7 @@ def speed_of(hardware: Hardware, batch_size: int, train: datasets.Dataset) -> Sp
             "log_on_each_node": False,
             "log_level_replica": "error",
         },
+        trainer=InParts if on_cpu else ByLengthTrainer,
         bits=on_cpu,
         few=on_cpu,
     )
