@@ -37,8 +37,6 @@ def ratios(results: Mapping[str, Any]) -> dict[str, tuple[float, bool]]:
         found["data path: peak, MiB"] = data[-1]["peak_mib"], False
         if imports:
             found["data path: times the imports"] = data[-1]["seconds"] / imports, False
-    if memory := results.get("memory"):
-        found["stages: highest peak, MiB"] = max(memory["stages"].values()), False
     if lab := results.get("lab"):
         found["cold lab: times the imports"] = lab["cold"]["seconds"] / imports, False
         found["cold lab: peak, MiB"] = lab["cold"]["peak_mib"], False

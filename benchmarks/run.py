@@ -1,6 +1,6 @@
 """How fast the lab is, and what it takes: `make bench`, or
 
-    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 480] [--epochs 3] [--seeds 42 43]
+    python benchmarks/run.py [--lab-dataset FOLDER] [--posts 240] [--epochs 3] [--seeds 42]
 
 prints a table and writes `reports/bench.json`; with `--against FILE`, an earlier one of these, it
 compares the ratios of both runs. Every measurement has a process of its own, so that
@@ -38,9 +38,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="measure the lab's speed and memory")
     parser.add_argument("--lab-dataset", default="labkit:corpus")
     parser.add_argument("--lab-base-model", help="the profile's own where it is left out")
-    parser.add_argument("--posts", type=int, default=480)
+    parser.add_argument("--posts", type=int, default=240)
     parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[42, 43])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[42])
     parser.add_argument("--rows", type=int, default=200_000, help="posts of the data path")
     parser.add_argument("--test-posts", type=int, nargs="+", default=list(TEST_POSTS))
     parser.add_argument("--classes", type=int, nargs="+", default=list(CLASSES))
@@ -61,8 +61,8 @@ def main() -> None:
         started = time.perf_counter()
         results[part] = PARTS[part](args)
         results["seconds"][part] = round(time.perf_counter() - started, 1)
-    args.json.parent.mkdir(parents=True, exist_ok=True)
-    args.json.write_text(json.dumps(results, indent=2) + "\n")
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(results, indent=2) + "\n")
     print(table(results))
     if before:
         print("\n" + against.comparison(results, before))
@@ -174,20 +174,6 @@ def data_step(args: argparse.Namespace, rows: str) -> dict[str, Any]:
         return {"rows": count, "seconds": seconds, "kept": sum(len(s) for _, s in tokens.items())}
 
 
-def memory_step(args: argparse.Namespace) -> dict[str, Any]:
-    """Peak memory in MiB of every stored stage of a cold lab, all answers in one process; Linux only."""
-    from benchmarks.memory import PeakMemory
-    from labkit.answers import answer
-    from labkit.exercises import EXERCISES
-
-    memory = PeakMemory()
-    with tempfile.TemporaryDirectory() as name:
-        run = run_of(subject(args), Path(name), memory)
-        for exercise in EXERCISES:
-            answer(exercise.id, run, {})
-        return {"stages": memory.peaks}
-
-
 def write_posts(path: Path, size: int) -> None:
     """Posts of some 60 words, none twice, both classes in turn."""
     path.parent.mkdir(exist_ok=True)
@@ -221,7 +207,10 @@ def measure_training(args: argparse.Namespace) -> dict[str, Any]:
 
 
 def measure_lab(args: argparse.Namespace) -> dict[str, Any]:
-    """The whole lab from an empty store and again, against the bare imports; seconds and MiB."""
+    """The whole lab from an empty store and again, against the bare imports; seconds and MiB.
+
+    `peaks` are the MiB of the first of these by stage, `stages` its seconds.
+    """
     with tempfile.TemporaryDirectory() as name:
         command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={name}/cache"]
         command += [f"--lab-reports={name}/reports", "--lab-profile=embedded"]
@@ -230,16 +219,26 @@ def measure_lab(args: argparse.Namespace) -> dict[str, Any]:
         if args.lab_base_model:
             command.append(f"--lab-base-model={args.lab_base_model}")
         imports = [timed([sys.executable, "-c", IMPORTS]) for _ in range(3)]
-        cold, warm = timed(command), [timed(command) for _ in range(3)]
+        watched, file = [*command, "-p", "benchmarks.memory"], Path(name, "peaks.json")
+        cold = timed(watched, LAB_PEAKS=str(file))
+        peaks = json.loads(file.read_text())
+        cold["peak_mib"] = max(peaks.values())
+        warm = [timed(command) for _ in range(3)]
         stages = {}
         for manifest in Path(name, "cache").rglob("manifest.json"):
             stage = json.loads(manifest.read_text())
             stages[stage["stage"]] = round(stage["seconds"], 1)
     bare, again = (statistics.median(run["seconds"] for run in runs) for runs in (imports, warm))
-    return {"cold": cold, "warm_seconds": again, "import_seconds": bare, "stages": stages}
+    return {
+        "cold": cold,
+        "warm_seconds": again,
+        "import_seconds": bare,
+        "stages": stages,
+        "peaks": peaks,
+    }
 
 
-def timed(command: list[str]) -> dict[str, Any]:
+def timed(command: list[str], **variables: str) -> dict[str, Any]:
     """Seconds, peak memory in MiB and exit status of a command; a red lab still has a time.
 
     Its modules are compiled once and kept, as they are on anyone's machine.
@@ -249,7 +248,7 @@ def timed(command: list[str]) -> dict[str, Any]:
     process = subprocess.Popen(
         command,
         cwd=ROOT,
-        env={**settings, "PYTHONPATH": str(ROOT)},
+        env={**settings, **variables, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
@@ -275,10 +274,6 @@ def measure_data(args: argparse.Namespace) -> list[dict[str, Any]]:
     return [apart(args, "data", str(args.rows // share)) for share in (8, 2, 1)]
 
 
-def measure_memory(args: argparse.Namespace) -> dict[str, Any]:
-    return apart(args, "memory")
-
-
 def measure_scale(args: argparse.Namespace) -> list[dict[str, Any]]:
     """What the lab takes around a tiny model, by test posts and by classes."""
     return scale.measure_all(args.test_posts, args.classes)
@@ -293,7 +288,6 @@ STEPS: dict[str, Callable[..., dict[str, Any]]] = {
     "train": train_step,
     "inference": inference_step,
     "data": data_step,
-    "memory": memory_step,
 }
 PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "gemm": measure_gemm,
@@ -301,7 +295,6 @@ PARTS: dict[str, Callable[[argparse.Namespace], Any]] = {
     "inference": measure_inference,
     "scaling": measure_scaling,
     "data": measure_data,
-    "memory": measure_memory,
     "lab": measure_lab,
     "scale": measure_scale,
 }
@@ -345,12 +338,12 @@ def table(results: dict[str, Any]) -> str:
         row(f"fine-tune, {run['posts']} posts", f"{run['seconds']:.1f} s, {run['peak_mib']} MiB")
     for run in results.get("data", ()):
         row(f"data path, {run['rows']:,} posts", f"{run['seconds']:.1f} s, {run['peak_mib']} MiB")
-    if memory := results.get("memory"):
-        largest = sorted(memory["stages"].items(), key=lambda stage: -stage[1])
-        row("peak by stage, MiB", ", ".join(f"{name} {peak}" for name, peak in largest))
     if lab := results.get("lab"):
         row("cold lab", f"{lab['cold']['seconds']:.0f} s, {lab['cold']['peak_mib']} MiB")
         ratio = lab["warm_seconds"] / lab["import_seconds"]
+        for what, unit in (("peaks", "MiB"), ("stages", "s")):
+            largest = sorted(lab[what].items(), key=lambda stage: -stage[1])
+            row(f"{what} of it, {unit}", ", ".join(f"{name} {value}" for name, value in largest))
         row("warm lab", f"{lab['warm_seconds']:.1f} s, {ratio:.1f} times the bare imports")
     if took := results.get("seconds"):
         each = ", ".join(f"{part} {seconds:.0f}" for part, seconds in took.items())

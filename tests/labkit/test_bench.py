@@ -24,7 +24,6 @@ RUN: dict[str, Any] = {
         {"rows": 25_000, "seconds": 6.0, "peak_mib": 500},
         {"rows": 200_000, "seconds": 31.0, "peak_mib": 700},
     ],
-    "memory": {"stages": {"fine-tuned": 1200}},
     "lab": {
         "cold": {"seconds": 140.0, "peak_mib": 1400},
         "warm_seconds": 6.0,
