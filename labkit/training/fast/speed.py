@@ -78,7 +78,7 @@ def speed_of(hardware: Hardware, batch_size: int) -> Speed:
     return Speed(
         {
             "per_device_train_batch_size": share,
-            "per_device_eval_batch_size": 2 * share,
+            "per_device_eval_batch_size": share,
             "train_sampling_strategy": "group_by_length",
             "bf16": hardware.bf16,
             "use_cpu": on_cpu,
