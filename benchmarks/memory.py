@@ -65,7 +65,7 @@ class Watched(PeakMemory):
 
 def pytest_runtestloop(session: pytest.Session) -> None:
     if lab := session.config.stash.get(SESSION, None):
-        lab.progress = PeakMemory()
+        lab.progress = lab.lab.progress = PeakMemory()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -11,7 +11,6 @@ the plain recipe takes minutes: leave the machine alone meanwhile. Nothing here 
 import argparse
 import json
 import os
-import random
 import resource
 import statistics
 import subprocess
@@ -28,7 +27,6 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import against, scale  # noqa: E402
 
-TOPICS = ("inning pitcher bat catcher umpire", "orbit rocket lunar shuttle probe")
 SCALES = (1, 2, 4, 8)
 TEST_POSTS, CLASSES = (1000, 4000, 16_000), (20, 150)  # of `scale`; its own command has more
 IMPORTS = "import torch, transformers, datasets, sklearn"
@@ -41,7 +39,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=240)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--rows", type=int, default=200_000, help="posts of the data path")
+    parser.add_argument("--rows", type=int, default=80_000, help="posts of the data path")
     parser.add_argument("--test-posts", type=int, nargs="+", default=list(TEST_POSTS))
     parser.add_argument("--classes", type=int, nargs="+", default=list(CLASSES))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -175,15 +173,12 @@ def data_step(args: argparse.Namespace, rows: str) -> dict[str, Any]:
 
 
 def write_posts(path: Path, size: int) -> None:
-    """Posts of some 60 words, none twice, both classes in turn."""
+    """Posts of some hundred words in a language of `scale`, none twice, both classes in turn."""
     path.parent.mkdir(exist_ok=True)
-    rng = random.Random(path.stem)
     labels = ("rec.sport.baseball", "sci.space")
     with path.open("w") as file:
-        for number in range(size):
-            words = rng.choices([*TOPICS[number % 2].split(), "the", "a", "of", "it"], k=58)
-            text = f"{path.stem} {number} {' '.join(words)}"
-            row = {"text": text, "label": number % 2, "label_text": labels[number % 2]}
+        for text, label in scale.texts(size, len(labels), path.stem):
+            row = {"text": text, "label": label, "label_text": labels[label]}
             file.write(json.dumps(row) + "\n")
 
 

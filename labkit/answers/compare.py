@@ -43,13 +43,56 @@ def answer(
 ) -> Answer:
     labels, truth = posts.labels, posts.truth
     logits = predictions.logits
-    tuned, probe = evaluations["fine_tuned"], evaluations[PROBE]
-    slices = posts.slices
-    on_probe = against(tuned, probe, seed)
+    tuned = evaluations["fine_tuned"]
     found = verdicts.sureness(
-        logits.test, truth.test, logits.validation, truth.validation, slices, seed
+        logits.test, truth.test, logits.validation, truth.validation, posts.slices, seed
     )
+    before, after = separation.before.silhouette, separation.after.silhouette
+    by_slice = slice_accuracies(posts, tuned)
+    blocks: list[Block] = [
+        plots.comparison(list(evaluations.values())),
+        plots.confusion_matrix(
+            tuned.name, confusion(truth.test, tuned.predicted, len(labels)), labels
+        ),
+        embedding_planes(
+            {"before": separation.plane_before, "after": separation.plane_after},
+            {"before": before, "after": after},
+            points(posts, separation.rows, probabilities(logits.test)),
+            labels,
+        ),
+        replace(plots.reliability(found.own, tuned.name), folded=True),
+        *([slice_table(tuned, by_slice)] if by_slice else []),
+        confident_mistakes(posts, tuned, logits.test),
+        *explained_table(posts, mistakes.surest, data_checks),
+        *weak_table(mistakes.weak),
+        comparison_table(evaluations, labels, seed),
+        paired_table(all_against(evaluations, PROBE, seed), evaluations[PROBE]),
+        sureness_table(found),
+        classification_report(tuned, truth.test, labels),
+        behaviour_table(behaviours),
+        *flip_table(behaviours, labels),
+        *flip_texts(behaviours, labels),
+    ]
+    return Answer(
+        "compare",
+        f"silhouette {before:.2f} before, {after:.2f} after",
+        sentence(posts, evaluations, separation, found, seed),
+        measured(evaluations, separation, found, labels, seed) | behaviour_values(behaviours),
+        tuple(blocks),
+    )
+
+
+def measured(
+    evaluations: Evaluations,
+    separation: Separations,
+    found: verdicts.Sureness,
+    labels: Sequence[str],
+    seed: int,
+) -> dict[str, float]:
+    """The numbers of the answer by name, those of the behaviours left out."""
     before, after = separation.before, separation.after
+    tuned = evaluations["fine_tuned"]
+    on_probe = against(tuned, evaluations[PROBE], seed)
     values = {
         "silhouette_before": before.silhouette,
         "silhouette_before_null_95": before.null_95,
@@ -69,43 +112,11 @@ def answer(
         "calibration_error_p": found.perfect.p_value,
         "temperature": found.temperature,
         "calibration_error_at_temperature": found.cooled.error,
-        **behaviour_values(behaviours),
     }
     for method, evaluation in evaluations.items():
         values |= with_interval(f"{method}_accuracy", evaluation.accuracy)
         values |= with_interval(f"{method}_macro_f1", evaluation.macro_f1)
-    by_slice = slice_accuracies(posts, tuned)
-    blocks: list[Block] = [
-        plots.comparison(list(evaluations.values())),
-        plots.confusion_matrix(
-            tuned.name, confusion(truth.test, tuned.predicted, len(labels)), labels
-        ),
-        embedding_planes(
-            {"before": separation.plane_before, "after": separation.plane_after},
-            {"before": before.silhouette, "after": after.silhouette},
-            points(posts, separation.rows, probabilities(logits.test)),
-            labels,
-        ),
-        replace(plots.reliability(found.own, tuned.name), folded=True),
-        *([slice_table(tuned, by_slice)] if by_slice else []),
-        confident_mistakes(posts, tuned, logits.test),
-        *explained_table(posts, mistakes.surest, data_checks),
-        *weak_table(mistakes.weak),
-        comparison_table(evaluations, labels, seed),
-        paired_table(all_against(evaluations, PROBE, seed), probe),
-        sureness_table(found),
-        classification_report(tuned, truth.test, labels),
-        behaviour_table(behaviours),
-        *flip_table(behaviours, labels),
-        *flip_texts(behaviours, labels),
-    ]
-    return Answer(
-        "compare",
-        f"silhouette {before.silhouette:.2f} before, {after.silhouette:.2f} after",
-        sentence(posts, evaluations, separation, found, seed),
-        values,
-        tuple(blocks),
-    )
+    return values
 
 
 def sentence(

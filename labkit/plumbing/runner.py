@@ -21,6 +21,7 @@ from typing import Any
 
 from labkit.plumbing import results
 from labkit.plumbing.code import code_of, type_imports
+from labkit.plumbing.hardware import return_memory
 from labkit.plumbing.progress import Progress, Report, Silent, Tracker
 from labkit.plumbing.store import LIBRARIES, Entry, Store, key_of, library_versions
 
@@ -247,6 +248,8 @@ class Run:
                 self.progress.begin(name)
                 results.save(self.call(stage.function, folder, unfinished), folder)
                 shutil.rmtree(unfinished, ignore_errors=True)
+                gc.collect()  # a Trainer holds itself in a cycle, and frozen it would stay
+                return_memory()
                 self.progress.end()
 
             self.entries[name] = self.store.get(name, inputs, build)
@@ -284,17 +287,3 @@ class Run:
         except Exception as error:
             self._failed.setdefault(name, error)
             raise
-
-
-def order(graph: Mapping[str, Stage]) -> list[str]:
-    """The stages so that each comes after those that it takes.
-
-    Raises ValueError for stages that take each other in a circle.
-    """
-    from graphlib import CycleError, TopologicalSorter
-
-    needs = {s.name: [name for name in s.inputs if name in graph] for s in graph.values()}
-    try:
-        return list(TopologicalSorter(needs).static_order())
-    except CycleError as error:
-        raise ValueError(f"stages take each other in a circle: {error.args[1]}") from None
