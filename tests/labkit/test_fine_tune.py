@@ -136,7 +136,7 @@ def test_the_parts_are_the_batch_no_wider_than_they_must_be(lengths):
             part["labels"], part["input_ids"], part["attention_mask"], strict=True
         )
     ]
-    assert [length for _, ids in rows for length in [len(ids)]] == sorted(lengths)
+    assert [len(ids) for _, ids in rows] == sorted(lengths)
     assert sorted(rows) == [(row, [row + 1] * length) for row, length in enumerate(lengths)]
     for part in found:
         width, longest = part["input_ids"].shape[1], int(part["attention_mask"].sum(dim=1).max())

@@ -4,7 +4,6 @@ The step is the same; what has to be remembered for it is less and stays in the 
 """
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 
 import torch
 from torch import Tensor
@@ -27,7 +26,7 @@ class InParts(ByLengthTrainer):
     ) -> Tensor:
         """The loss of a step, its gradients added up."""
         *first, last = parts_of(inputs)
-        with self.accelerator.no_sync(model) if first else nullcontext():
+        with self.accelerator.no_sync(model):
             losses = [
                 super(InParts, self).training_step(model, part, num_items_in_batch)
                 for part in first
