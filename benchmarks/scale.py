@@ -76,10 +76,10 @@ def measure(posts: int, classes: int) -> dict[str, Any]:
     from benchmarks.memory import Watched
     from labkit.exercises import EXERCISES
     from labkit.plugin.session import LabSession
-    from labkit.plumbing.hardware import spare_memory
+    from labkit.plumbing.hardware import set_up_memory
     from labkit.report import page
 
-    spare_memory()
+    set_up_memory()
     shorten_small_trainings()
     watched = Watched()
     with tempfile.TemporaryDirectory() as name:

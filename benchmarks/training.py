@@ -17,7 +17,7 @@ from labkit.data.posts import Posts
 from labkit.model.batches import budget_batches
 from labkit.model.checkpoints import Checkpoint, load_classifier
 from labkit.model.encoding import classify
-from labkit.plumbing.hardware import detect, spare_memory
+from labkit.plumbing.hardware import detect, set_up_memory
 from labkit.training.fast.speed import speed_of
 from labkit.training.fine_tune import fine_tune
 
@@ -82,7 +82,7 @@ class Watch:
 
 def as_in_a_lab() -> None:
     """Set this process up as a run of the lab is."""
-    spare_memory()
+    set_up_memory()
     torch.set_num_threads(detect().threads)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from labkit.plumbing.progress import Report, ignore
 
-TOKEN_BUDGET = 4096
+TOKEN_BUDGET = 2048
 Ids = Sequence[int] | np.ndarray  # token ids of a text
 
 

@@ -18,7 +18,8 @@ from labkit.plumbing.processes import place
 BF16_FLAGS = {"avx512_bf16", "amx_bf16"}  # as Linux names what multiplies in bf16
 GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")  # drivers of NVIDIA, AMD and WSL
 KERNELS = "512"  # oneDNN keeps, and torch above it; sixteen widths need nine each
-M_ARENA_MAX, M_MMAP_THRESHOLD = -8, -3  # of glibc's malloc.h
+M_ARENA_MAX, M_MMAP_THRESHOLD, M_TRIM_THRESHOLD = -8, -3, -1  # of glibc's malloc.h
+MAPPED_ALONE, KEPT = 32 * 2**20, 2**30  # bytes; glibc takes no more for the first of them
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "RAYON_NUM_THREADS")  # torch, NumPy; tokenizers
 
 
@@ -64,22 +65,25 @@ def torch_device(hardware: Hardware) -> str:
     """The device that computes, with as many threads as the run may have."""
     import torch
 
-    spare_memory()
+    set_up_memory()
     torch.set_num_threads(hardware.threads)
     return hardware.device
 
 
-def spare_memory() -> None:
-    """Keep less of what is freed, for the rest of this process.
+def set_up_memory() -> None:
+    """Keep fewer kernels and more of what is freed, for the rest of this process.
 
     oneDNN and torch's layer above it compile kernels for every shape of a batch and keep a thousand
-    of them; glibc keeps freed activations in its heap unless they were mapped alone.
+    of them. Activations stay in glibc's heap for the next layer, until `return_memory`: mapped anew
+    each time, the system would clear their pages each time
+    (https://man7.org/linux/man-pages/man3/mallopt.3.html).
     """
     for variable in ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "LRU_CACHE_CAPACITY"):
         os.environ.setdefault(variable, KERNELS)
     if library := _glibc():
         library.mallopt(M_ARENA_MAX, 1)
-        library.mallopt(M_MMAP_THRESHOLD, 4_000_000)
+        library.mallopt(M_MMAP_THRESHOLD, MAPPED_ALONE)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def return_memory() -> None:

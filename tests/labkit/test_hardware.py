@@ -103,3 +103,35 @@ def test_it_is_found_without_torch():
     )
     run = run_python("-c", code)
     assert run.stdout.strip() == "False", run.stderr
+
+
+MEMORY = """
+import resource, torch
+from labkit.plumbing.hardware import return_memory, set_up_memory
+
+PAGES = 4_096  # of 4 kB: 16 MiB, less than what is mapped alone whatever is set
+
+def work():  # until the heap has a place of that size
+    for _ in range(20):
+        torch.ones(PAGES, 1024)
+
+def resident():
+    return int(open("/proc/self/statm").read().split()[1])
+
+set_up_memory()
+work()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+work()
+new = resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+kept = resident()
+return_memory()
+print(new / PAGES, (kept - resident()) / PAGES)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the C library is not glibc")
+def test_freed_activations_are_used_again_until_they_are_given_back():
+    run = run_python("-c", MEMORY)
+    mapped_anew, given_back = map(float, run.stdout.split())
+    assert mapped_anew < 1, run.stderr  # of twenty
+    assert given_back > 0.9
