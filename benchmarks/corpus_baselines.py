@@ -12,7 +12,7 @@ its stages go to the lab's own store, so a second run is quick.
 
 import argparse
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def realism(texts: Sequence[str]) -> dict[str, float]:
     }
 
 
-def realism_table(columns: dict[str, Sequence[str]]) -> str:
+def realism_table(columns: Mapping[str, Sequence[str]]) -> str:
     """Markdown: a row for each thing that is counted, a column for each set of posts."""
     counted = {f"{name} ({len(texts):,})": realism(texts) for name, texts in columns.items()}
     lines = [["", *counted], ["---", *("--:" for _ in counted)]]

@@ -1,6 +1,6 @@
 """How many wrong labels the lab finds: 5 % are flipped, and looked for in the most suspicious tenth.
 
-    python benchmarks/planted_labels.py [--posts FOLDER] [--seeds 1 2 3 4 5]
+    PYTHONPATH=. python benchmarks/planted_labels.py [--posts FOLDER] [--seeds 1 2 3 4 5]
 
 embeds the lab's corpus and, with FOLDER in the columns of 20 Newsgroups, two and four of its groups,
 and prints a table in Markdown. Nothing is trained but logistic regression; nothing passes or fails.
@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from behaviour_rates import subjects
 
+from benchmarks.behaviour_rates import subjects
 from labkit import lab
 from labkit.evaluation.data_checks import suspects
 from labkit.plumbing.store import Store

@@ -27,7 +27,7 @@ sys.path.insert(0, str(ROOT))
 
 from benchmarks import against, scale  # noqa: E402
 
-SCALES = (1, 2, 4, 8)
+SHARES = (8, 4, 2)  # of the posts; the training part has all of them
 TEST_POSTS, CLASSES = (1000, 4000, 16_000), (20, 150)  # of `scale`; its own command has more
 IMPORTS = "import torch, transformers, datasets, sklearn"
 
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=240)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--seeds", type=int, nargs="+", default=[42])
-    parser.add_argument("--rows", type=int, default=80_000, help="posts of the data path")
+    parser.add_argument("--rows", type=int, default=40_000, help="posts of the data path")
     parser.add_argument("--test-posts", type=int, nargs="+", default=list(TEST_POSTS))
     parser.add_argument("--classes", type=int, nargs="+", default=list(CLASSES))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
@@ -137,7 +137,7 @@ def train_step(args: argparse.Namespace, recipe: str, seed: str, posts: str) -> 
         given = replace(config.recipe, epochs=args.epochs, seed=int(seed))
         plan = by_rule(given, run.base.width, len(chosen.train), len(chosen.labels))
         method = {"plain": training.plain, "lab": training.lab}[recipe]
-        return method(run.base, chosen, plan.recipe, folder)
+        return method(run.base, chosen, plan, folder)
 
 
 def inference_step(args: argparse.Namespace) -> dict[str, Any]:
@@ -256,11 +256,10 @@ def timed(command: list[str], **variables: str) -> dict[str, Any]:
 
 
 def measure_scaling(args: argparse.Namespace) -> list[dict[str, Any]]:
-    """The lab's fine-tune at growing numbers of posts."""
-    step = args.posts // max(SCALES)
+    """The lab's fine-tune on an eighth, a quarter and a half of the posts."""
     return [
-        {"posts": step * scale, **apart(args, "train", "lab", "42", str(step * scale))}
-        for scale in SCALES
+        {"posts": count, **apart(args, "train", "lab", "42", str(count))}
+        for count in (args.posts // share for share in SHARES)
     ]
 
 

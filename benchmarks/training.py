@@ -20,6 +20,7 @@ from labkit.model.encoding import classify
 from labkit.plumbing.hardware import detect, set_up_memory
 from labkit.training.fast.speed import speed_of
 from labkit.training.fine_tune import fine_tune
+from labkit.training.plan import Plan
 
 PLAIN_LENGTH = 512
 GEMM_SIZE = 2048
@@ -86,20 +87,20 @@ def as_in_a_lab() -> None:
     torch.set_num_threads(detect().threads)
 
 
-def plain(base: Checkpoint, posts: Posts, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def plain(base: Checkpoint, posts: Posts, plan: Plan, folder: Path) -> dict[str, Any]:
     """Dynamic padding, truncation at 512, float32, AdamW; every other setting the Trainer's own."""
     torch.set_num_threads(detect().threads)
     tokenizer = tokens.load_tokenizer(base.folder)
     train = tokenised(posts.train, tokenizer, PLAIN_LENGTH)
-    torch.manual_seed(recipe.seed)
+    torch.manual_seed(plan.recipe.seed)
     watch = Watch()
     model = watch.over(load_classifier(base.folder, posts.labels).train())
     arguments = TrainingArguments(
         output_dir=str(folder),
-        num_train_epochs=recipe.epochs,
-        per_device_train_batch_size=recipe.batch_size,
-        learning_rate=recipe.learning_rate,
-        seed=recipe.seed,
+        num_train_epochs=plan.epochs,
+        per_device_train_batch_size=plan.recipe.batch_size,
+        learning_rate=plan.learning_rate,
+        seed=plan.recipe.seed,
         use_cpu=True,
         save_strategy="no",
         report_to="none",
@@ -112,29 +113,29 @@ def plain(base: Checkpoint, posts: Posts, recipe: Recipe, folder: Path) -> dict[
     trainer.train()
     seconds = time.perf_counter() - started
     test = tokenised(posts.test, tokenizer, PLAIN_LENGTH)
-    return summary(model.eval(), seconds, train, watch, recipe, test, posts)
+    return summary(model.eval(), seconds, train, watch, plan, test, posts)
 
 
-def lab(base: Checkpoint, posts: Posts, recipe: Recipe, folder: Path) -> dict[str, Any]:
+def lab(base: Checkpoint, posts: Posts, plan: Plan, folder: Path) -> dict[str, Any]:
     """The lab's own fine-tune as the exercises run it, evaluation after each epoch included."""
     as_in_a_lab()
     tokenizer = tokens.load_tokenizer(base.folder)
     train, validation, test = (
-        tokenised(split, tokenizer, recipe.max_length) for _, split in posts.items()
+        tokenised(split, tokenizer, plan.recipe.max_length) for _, split in posts.items()
     )
-    watch, speed = Watch(), speed_of(detect(), recipe.batch_size)
-    torch.manual_seed(recipe.seed)
+    watch, speed = Watch(), speed_of(detect(), plan.recipe.batch_size)
+    torch.manual_seed(plan.recipe.seed)
     model = load_classifier(  # as `labkit.training.classifier.new_classifier` does, but watched
         base.folder,
         posts.labels,
         attn_implementation=speed.attention,
-        attention_dropout=recipe.attention_dropout,
+        attention_dropout=plan.recipe.attention_dropout,
     )
     with speed.around(model, train, validation):
         model, history = fine_tune(
-            watch.over(model), tokenizer, train, validation, recipe, speed, folder
+            watch.over(model), tokenizer, train, validation, plan.recipe, speed, folder
         )
-    return summary(model, history.seconds, train, watch, recipe, test, posts)
+    return summary(model, history.seconds, train, watch, plan, test, posts)
 
 
 def summary(
@@ -142,16 +143,16 @@ def summary(
     seconds: float,
     train: datasets.Dataset,
     watch: Watch,
-    recipe: Recipe,
+    plan: Plan,
     test: datasets.Dataset,
     posts: Posts,
 ) -> dict[str, Any]:
     """What one training took as a whole, and how fast its steps multiplied matrices."""
-    trained = sum(len(ids) for ids in train["input_ids"]) * recipe.epochs
+    trained = sum(len(ids) for ids in train["input_ids"]) * plan.epochs
     logits = classify(model, list(test["input_ids"])).logits
     correct = logits.argmax(axis=1) == np.asarray(posts.test["label"])
     return {
-        "learning_rate": recipe.learning_rate,
+        "learning_rate": plan.learning_rate,
         "seconds": seconds,
         "tokens": trained,
         "tokens_per_second": trained / seconds,

@@ -19,7 +19,11 @@ RUN: dict[str, Any] = {
         "runs": [{"lab": {"flops_per_second": 3e11, "peak_mib": 1300}, "plain": {}}],
     },
     "inference": {"tokens_per_second": 5000.0, "padding": 0.1},
-    "scaling": [{"posts": 60, "seconds": 9.0}, {"posts": 480, "seconds": 40.0}],
+    "scaling": [
+        {"posts": 60, "seconds": 9.0},
+        {"posts": 120, "seconds": 14.0},
+        {"posts": 240, "seconds": 22.0},
+    ],
     "data": [
         {"rows": 25_000, "seconds": 6.0, "peak_mib": 500},
         {"rows": 200_000, "seconds": 31.0, "peak_mib": 700},

@@ -1,6 +1,6 @@
 """A batch in parts on a CPU: gradients are added up before the step.
 
-The step is the same; what has to be remembered for it is less and stays in the caches.
+The step is the same; what has to be remembered for it is less.
 """
 
 from collections.abc import Mapping
