@@ -29,6 +29,7 @@ def ratios(results: Mapping[str, Any]) -> dict[str, tuple[float, bool]]:
         share = 1e9 * run["tokens_per_second"] / gemm["fp32"]
         found["inference: tokens for a thousand million operations"] = share, True
     if scaling := results.get("scaling"):
+        # One of before had all posts as well.
         eighth, _, half, *_ = (run["seconds"] / run["posts"] for run in scaling)
         found["fine-tune: seconds a post, of a half to an eighth"] = half / eighth, False
     if data := results.get("data"):

@@ -5,6 +5,7 @@ must know whether what is stored still holds, starts at once.
 """
 
 import ctypes
+import gc
 import math
 import os
 import platform
@@ -84,6 +85,15 @@ def set_up_memory() -> None:
         library.mallopt(M_ARENA_MAX, 1)
         library.mallopt(M_MMAP_THRESHOLD, MAPPED_ALONE)
         library.mallopt(M_TRIM_THRESHOLD, KEPT)
+
+
+def free_memory() -> None:
+    """Give back what nothing uses any more, also what only holds itself.
+
+    A Trainer does, and with it model, gradients and optimizer.
+    """
+    gc.collect()
+    return_memory()
 
 
 def return_memory() -> None:

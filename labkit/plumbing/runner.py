@@ -21,7 +21,7 @@ from typing import Any
 
 from labkit.plumbing import results
 from labkit.plumbing.code import code_of, type_imports
-from labkit.plumbing.hardware import return_memory
+from labkit.plumbing.hardware import free_memory
 from labkit.plumbing.progress import Progress, Report, Silent, Tracker
 from labkit.plumbing.store import LIBRARIES, Entry, Store, key_of, library_versions
 
@@ -248,8 +248,7 @@ class Run:
                 self.progress.begin(name)
                 results.save(self.call(stage.function, folder, unfinished), folder)
                 shutil.rmtree(unfinished, ignore_errors=True)
-                gc.collect()  # a Trainer holds itself in a cycle, and frozen it would stay
-                return_memory()
+                free_memory()  # what is left is frozen and would stay
                 self.progress.end()
 
             self.entries[name] = self.store.get(name, inputs, build)

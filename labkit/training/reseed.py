@@ -4,13 +4,13 @@ The accuracy of one trained model tells of the recipe only together with how far
 apart (Bouthillier et al. 2021, https://arxiv.org/abs/2103.03098, section 3).
 """
 
-import gc
 from dataclasses import replace
 
 import numpy as np
 
 from labkit.model.encoding import classify
 from labkit.model.predictions import Reseeded
+from labkit.plumbing.hardware import free_memory
 from labkit.plumbing.runner import Call
 from labkit.training.classifier import trainer
 from labkit.training.history import Start
@@ -44,5 +44,5 @@ def reseed(start: Start, plan: Plan, wanted: int | None, call: Call) -> Reseeded
         logits.append(classify(model, list(tokens.test["input_ids"])).logits)
         accuracies.append(history.epochs[history.best_epoch - 1].validation_accuracy)
         del model
-        gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
+        free_memory()
     return Reseeded(seeds, np.stack(logits), np.array(accuracies))

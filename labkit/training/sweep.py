@@ -4,7 +4,6 @@ All are compared on the same validation posts, and run side by side where there 
 pair with the same seed says whether a training can be repeated bit for bit.
 """
 
-import gc
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -20,6 +19,7 @@ from labkit.data.tokens import cut
 from labkit.model.checkpoints import WEIGHTS
 from labkit.model.encoding import classify
 from labkit.plumbing.digests import file_digest
+from labkit.plumbing.hardware import free_memory
 from labkit.plumbing.progress import ignore
 from labkit.plumbing.runner import Call
 from labkit.training.classifier import trainer
@@ -55,7 +55,7 @@ def trial(
     labels = np.asarray(validation["label"])
     losses = -log_softmax(logits.astype(float), axis=1)[np.arange(len(labels)), labels]
     del model
-    gc.collect()  # a Trainer holds itself in a cycle, and with it model and optimizer
+    free_memory()
     return Trial(
         recipe.learning_rate,
         recipe.seed,
@@ -138,5 +138,5 @@ def repeat(start: Start, plan: Plan, split_seed: int, call: Call) -> Repeatabili
         model.save_pretrained(call.scratch)
         digests.append(file_digest(call.scratch / WEIGHTS))
         del model
-        gc.collect()
+        free_memory()
     return Repeatability(history.steps, tuple(digests))

@@ -106,14 +106,20 @@ def test_it_is_found_without_torch():
 
 
 MEMORY = """
-import resource, torch
+import ctypes, resource
 from labkit.plumbing.hardware import return_memory, set_up_memory
 
-PAGES = 4_096  # of 4 kB: 16 MiB, less than what is mapped alone whatever is set
+C = ctypes.CDLL("libc.so.6")
+C.malloc.restype = ctypes.c_void_p
+LAYERS, ONE = 8, 16 * 2**20  # blocks, bytes
+PAGES = LAYERS * ONE / resource.getpagesize()
 
-def work():  # until the heap has a place of that size
-    for _ in range(20):
-        torch.ones(PAGES, 1024)
+def work():
+    blocks = [ctypes.c_void_p(C.malloc(ctypes.c_size_t(ONE))) for _ in range(LAYERS)]
+    for block in blocks:
+        C.memset(block, 1, ctypes.c_size_t(ONE))
+    for block in reversed(blocks):
+        C.free(block)
 
 def resident():
     return int(open("/proc/self/statm").read().split()[1])
@@ -133,5 +139,5 @@ print(new / PAGES, (kept - resident()) / PAGES)
 def test_freed_activations_are_used_again_until_they_are_given_back():
     run = run_python("-c", MEMORY)
     mapped_anew, given_back = map(float, run.stdout.split())
-    assert mapped_anew < 1, run.stderr  # of twenty
+    assert mapped_anew < 0.1, run.stderr
     assert given_back > 0.9
