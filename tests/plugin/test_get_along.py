@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.plugin.conftest import Project
-from tests.running import run_python
+from tests.running import run_pytest, run_python
 
 CONFTEST = """
 from labkit import own
@@ -165,3 +165,11 @@ def test_twice_in_one_process_and_from_a_notebook(light):
     done = run_python("-", cwd=light.folder, input=NOTEBOOK)  # a notebook has no file of its own
     assert "codes 0 0" in done.stdout, done.stdout + done.stderr
     assert done.stdout.count(", measured") == 2
+
+
+def test_the_six_exercises_need_no_plugin_but_the_labs(tmp_path):
+    """As in the environment of `make lab`, where pytest refuses a setting that nothing knows."""
+    alone = ("-p", "labkit.plugin", "--collect-only", "-q")
+    done = run_pytest(*alone, folder=tmp_path, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "test_6_save_and_track.py" in done.stdout
